@@ -1,0 +1,16 @@
+"""Popbridge: a POP3 server for mail that lives in IMAP accounts elsewhere. The map:
+
+names, secret, violation, events   the vocabulary everything else speaks
+pop3/                              POP3 on the wire: bytes to commands, replies to bytes
+imap/                              IMAP on the wire: what we ask, what the server says
+maildrop/                          the model both banks share: listing, numbers, UIDLs, marks
+sasl                               the authentication exchanges, both roles
+config, tls                        what the machine and its owner give us
+accounts/                          which login belongs to which upstream
+postoffice/                        from an account to an open maildrop
+downstream/                        the bank where mail programs connect
+upstream/                          the bank where the mail lives
+telemetry/                         readers of the events: logs
+demo/                              an embedded IMAP server with sample mail
+service, plugin, cli               assembly
+"""

@@ -1,0 +1,1 @@
+"""The embedded IMAP server of `popbridge demo` and its sample mail."""

@@ -1,0 +1,1 @@
+"""The bank where mail programs connect: POP3 over Twisted."""

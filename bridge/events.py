@@ -1,0 +1,119 @@
+"""Everything worth telling, as frozen values: one closed list that logs and counters read.
+
+An event holds no password, no token and no text of a mail (S30). Names of logins are shown as the client
+typed them, cleaned of control characters where they are printed.
+"""
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from bridge.names import SessionId
+
+
+@frozen
+class ListenerOpened:
+    address: str
+    tls: bool
+
+
+@frozen
+class SessionOpened:
+    session: SessionId
+    peer: str
+    tls: bool
+
+
+@frozen
+class LoginSucceeded:
+    session: SessionId
+    login: str
+    mechanism: str
+    messages: int
+    octets: int
+
+
+@frozen
+class LoginRefused:
+    """`reason` is ours or upstream's, bounded; `temporary` says whether trying again may help."""
+
+    session: SessionId
+    login: str
+    mechanism: str
+    reason: str
+    temporary: bool
+
+
+@frozen
+class SessionClosed:
+    """The one line that a session leaves behind. Octets are those of messages sent, before dot-stuffing."""
+
+    session: SessionId
+    peer: str
+    login: str | None
+    tls: str | None
+    how: str
+    seconds: float
+    retrieved: int
+    topped: int
+    octets: int
+    marked: int
+    deleted: int
+
+
+@frozen
+class DeletionRefused:
+    session: SessionId
+    login: str
+    messages: int
+    reason: str
+
+
+@frozen
+class UpstreamLost:
+    """An upstream connection ended while it was needed."""
+
+    session: SessionId
+    upstream: str
+    reason: str
+
+
+@frozen
+class QuirkMet:
+    """A peer was met with a tolerance that has a name (see `imap/quirks` and `pop3/commands`)."""
+
+    session: SessionId
+    quirk: str
+
+
+@frozen
+class WireTraced:
+    """One protocol line, only when the owner asked for a trace. `direction` is one of C S c s; credentials are blanked."""
+
+    session: SessionId
+    direction: str
+    line: str
+
+
+@frozen
+class BugMet:
+    """An exception that nobody foresaw; `traceback` is for the log alone."""
+
+    session: SessionId
+    traceback: str
+
+
+Event = (
+    ListenerOpened
+    | SessionOpened
+    | LoginSucceeded
+    | LoginRefused
+    | SessionClosed
+    | DeletionRefused
+    | UpstreamLost
+    | QuirkMet
+    | WireTraced
+    | BugMet
+)
+
+Emit = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""IMAP on the wire, the client's half of a conversation."""

@@ -1,0 +1,1 @@
+"""What happens between the banks; knows the Source seam only."""

@@ -1,0 +1,1 @@
+"""The bank where the mail lives: IMAP over Twisted."""
