@@ -88,7 +88,10 @@ class QuirkMet:
 
 @frozen
 class WireTraced:
-    """One protocol line, only when the owner asked for a trace. `direction` is one of C S c s; credentials are blanked."""
+    """One protocol line, only when the owner asked for a trace; credentials are blanked.
+
+    `direction` is one of C S (downstream) c s (upstream).
+    """
 
     session: SessionId
     direction: str

@@ -1,8 +1,7 @@
 """The identifiers of the field as types, so that one cannot be taken for another."""
 
-import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NewType
 
 from attrs import frozen

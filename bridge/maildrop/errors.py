@@ -1,0 +1,80 @@
+"""What can go wrong, in the user's words; each passing or lasting. `downstream/refusals` turns them into replies."""
+
+
+class Trouble(Exception):
+    """Something went wrong for the user. `str(trouble)` says what, and what to do about it.
+
+    `temporary`: trying again later may help. `detail`: upstream's own words, foreign and unbounded by us,
+    shown only after login and only behind our own text (S23).
+    """
+
+    temporary = True
+
+    def __init__(self, text: str, *, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+
+
+class Lasting(Trouble):
+    """Trouble that stays until a person changes something."""
+
+    temporary = False
+
+
+class CredentialsRefused(Lasting):
+    """Upstream refused the user name or password; nothing else is called so (S23)."""
+
+
+class LoginNotAllowed(CredentialsRefused):
+    """No account takes this login; the client is told the same as for a wrong password (S23)."""
+
+
+class UpstreamUnavailable(Trouble):
+    """Upstream could not be reached, was too slow, hung up or broke its protocol."""
+
+
+class UpstreamUntrusted(Lasting):
+    """Upstream did not prove who it is, or would take the password in clear: nothing was sent (S29)."""
+
+
+class UpstreamUnsuitable(Lasting):
+    """Upstream lacks what the account asks of it; the owner has to change one of the two."""
+
+
+class ListingIncomplete(Trouble):
+    """Upstream did not list everything it has; a shorter maildrop is never shown (S6)."""
+
+
+class MailboxReplaced(Trouble):
+    """UIDVALIDITY changed under an open session: its numbers mean nothing any more (S1)."""
+
+
+class NoSuchMessage(Lasting):
+    """The number is not in this maildrop."""
+
+
+class MessageMarked(Lasting):
+    """The message was deleted in this session."""
+
+
+class MessageGone(Lasting):
+    """The message vanished upstream; its number stays (S14)."""
+
+
+class RetrievalRefused(Trouble):
+    """Upstream would not give the message now; it is still there (S14)."""
+
+
+class TooManyDeletions(Lasting):
+    """More messages marked than `max_deletions` allows (S21)."""
+
+
+class DeletionRefused(Trouble):
+    """At QUIT: `refused` of `marked` messages were not deleted; the others were (S17)."""
+
+    def __init__(self, refused: int, marked: int, why: str, *, temporary: bool, detail: str = "") -> None:
+        super().__init__(f"{refused} of {marked} messages not deleted: {why}", detail=detail)
+        self.refused = refused
+        self.marked = marked
+        self.why = why
+        self.temporary = temporary

@@ -1,0 +1,71 @@
+"""One source's messages as columns: 100,000 messages are a few arrays, never one object each."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+from attrs import define, field
+
+from bridge.names import UidValidity
+
+
+def _uint32() -> "array[int]":
+    return array("I")
+
+
+def _uint64() -> "array[int]":
+    return array("Q")
+
+
+def _int64() -> "array[int]":
+    return array("q")
+
+
+@define
+class Listing:
+    """Rows in ascending UID order, each UID once.
+
+    `sizes` are RFC822.SIZE as upstream gave them; `dates` INTERNALDATE in epoch seconds, -1 where unknown;
+    `hidden` 1 where POP3 must not see the message (S7).
+    """
+
+    uidvalidity: UidValidity
+    uids: "array[int]" = field(factory=_uint32)
+    sizes: "array[int]" = field(factory=_uint64)
+    dates: "array[int]" = field(factory=_int64)
+    hidden: bytearray = field(factory=bytearray)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def add(self, uids: Sequence[int], sizes: Sequence[int], dates: Sequence[int], hidden: bytes) -> None:
+        """Append rows as they arrive, in any order; `settle` puts them right."""
+        self.uids.extend(uids)
+        self.sizes.extend(sizes)
+        self.dates.extend(dates)
+        self.hidden.extend(hidden)
+
+    def settle(self) -> None:
+        """Sort by UID and keep the last row of a UID that came twice."""
+        if all(a < b for a, b in zip(self.uids, memoryview(self.uids)[1:], strict=False)):
+            return
+        rows = {uid: row for row, uid in enumerate(self.uids)}
+        self._take([rows[uid] for uid in sorted(rows)])
+
+    def without(self, gone: Iterable[int]) -> None:
+        """Drop the rows of these UIDs."""
+        lost = set(gone)
+        self._take([row for row, uid in enumerate(self.uids) if uid not in lost])
+
+    def visible(self) -> "Listing":
+        """What POP3 may see; this very listing when nothing is hidden."""
+        if not any(self.hidden):
+            return self
+        shown = Listing(self.uidvalidity, self.uids[:], self.sizes[:], self.dates[:], self.hidden[:])
+        shown._take([row for row, hidden in enumerate(self.hidden) if not hidden])
+        return shown
+
+    def _take(self, rows: Sequence[int]) -> None:
+        self.uids = array("I", [self.uids[row] for row in rows])
+        self.sizes = array("Q", [self.sizes[row] for row in rows])
+        self.dates = array("q", [self.dates[row] for row in rows])
+        self.hidden = bytearray(self.hidden[row] for row in rows)

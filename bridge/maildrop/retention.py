@@ -1,0 +1,63 @@
+"""What "deleted" shall mean upstream (S18), and whether this mailbox can keep that promise."""
+
+from enum import Enum
+
+from attrs import frozen
+
+
+class Policy(Enum):
+    """`delete =` of an account."""
+
+    FLAG = "flag"
+    EXPUNGE = "expunge"
+    TRASH = "trash"
+
+
+@frozen
+class Mailbox:
+    """What a mailbox allows, as seen when it was opened.
+
+    `rights` are those of MYRIGHTS (RFC 4314), None where the server knows none.
+    `trash` is the mailbox that takes deleted mail, None where there is none.
+    """
+
+    read_only: bool
+    flags_kept: frozenset[str] | None
+    rights: str | None
+    can_move: bool
+    can_expunge_by_uid: bool
+    trash: str | None = None
+
+
+def why_impossible(policy: Policy, mailbox: Mailbox) -> str:
+    """Why this policy cannot be carried out here, in words for the owner; empty when it can."""
+    if mailbox.read_only:
+        return "the mailbox is read-only upstream"
+    if policy is Policy.TRASH and mailbox.trash is None:
+        return 'no mailbox is marked \\Trash upstream; name one with trash = "…"'
+    flag_needed = policy is not Policy.TRASH or not mailbox.can_move
+    if flag_needed and mailbox.flags_kept is not None and "\\deleted" not in mailbox.flags_kept:
+        return "the mailbox does not keep the \\Deleted flag"
+    if mailbox.rights is not None and not _may_delete(mailbox.rights):
+        return "upstream gives no right to delete in this mailbox"
+    return ""
+
+
+def shortfall(policy: Policy, mailbox: Mailbox) -> str:
+    """What stays undone for want of UIDPLUS (S19), for `check` and the log; empty when nothing does."""
+    if mailbox.can_expunge_by_uid:
+        return ""
+    match policy:
+        case Policy.EXPUNGE:
+            return (
+                "without UIDPLUS messages are only flagged \\Deleted, never expunged: another user's could go with them"
+            )
+        case Policy.TRASH if not mailbox.can_move:
+            return "without MOVE and UIDPLUS messages are copied to the trash and flagged \\Deleted, not expunged"
+        case _:
+            return ""
+
+
+def _may_delete(rights: str) -> bool:
+    # RFC 4314 splits RFC 2086's "d" into t (delete messages) and e (expunge); old servers still say d.
+    return "t" in rights or "d" in rights

@@ -1,0 +1,56 @@
+"""A policy that a mailbox cannot keep is named before anything is promised (S18, S19)."""
+
+import pytest
+from attrs import evolve
+
+from bridge.maildrop.retention import Mailbox, Policy, shortfall, why_impossible
+
+GOOD = Mailbox(
+    read_only=False,
+    flags_kept=frozenset({"\\deleted", "\\seen"}),
+    rights=None,
+    can_move=True,
+    can_expunge_by_uid=True,
+    trash="Trash",
+)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_an_ordinary_mailbox_takes_every_policy(policy: Policy) -> None:
+    assert why_impossible(policy, GOOD) == ""
+    assert why_impossible(policy, evolve(GOOD, flags_kept=None, rights="lrswit")) == ""
+    assert shortfall(policy, GOOD) == ""
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_read_only_mailbox_takes_none(policy: Policy) -> None:
+    assert "read-only" in why_impossible(policy, evolve(GOOD, read_only=True))
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_without_the_right_to_delete_nothing_is_promised(policy: Policy) -> None:
+    assert "right to delete" in why_impossible(policy, evolve(GOOD, rights="lrs"))
+    assert why_impossible(policy, evolve(GOOD, rights="lrsd")) == ""
+
+
+def test_trash_never_falls_back_to_expunge() -> None:
+    assert "trash = " in why_impossible(Policy.TRASH, evolve(GOOD, trash=None))
+    assert why_impossible(Policy.EXPUNGE, evolve(GOOD, trash=None)) == ""
+
+
+def test_flag_needs_a_mailbox_that_keeps_the_flag() -> None:
+    flagless = evolve(GOOD, flags_kept=frozenset({"\\seen"}))
+
+    assert "\\Deleted" in why_impossible(Policy.FLAG, flagless)
+    assert "\\Deleted" in why_impossible(Policy.EXPUNGE, flagless)
+    assert why_impossible(Policy.TRASH, flagless) == ""
+    assert "\\Deleted" in why_impossible(Policy.TRASH, evolve(flagless, can_move=False))
+
+
+def test_without_uidplus_the_owner_hears_what_stays_undone() -> None:
+    poor = evolve(GOOD, can_expunge_by_uid=False)
+
+    assert shortfall(Policy.FLAG, poor) == ""
+    assert "UIDPLUS" in shortfall(Policy.EXPUNGE, poor)
+    assert shortfall(Policy.TRASH, poor) == ""
+    assert "not expunged" in shortfall(Policy.TRASH, evolve(poor, can_move=False))
