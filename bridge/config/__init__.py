@@ -1,0 +1,35 @@
+"""What the machine's owner decided: a TOML file or flags become frozen values; an error names key, line and remedy."""
+
+from bridge.config.problems import ConfigError, Problem
+from bridge.config.reading import from_flags, load
+from bridge.config.values import (
+    MECHANISMS,
+    Certificate,
+    Config,
+    Endpoint,
+    Limits,
+    Listener,
+    Mechanism,
+    PassThrough,
+    SelfSigned,
+    Timeouts,
+    Upstream,
+)
+
+__all__ = [
+    "MECHANISMS",
+    "Certificate",
+    "Config",
+    "ConfigError",
+    "Endpoint",
+    "Limits",
+    "Listener",
+    "Mechanism",
+    "PassThrough",
+    "Problem",
+    "SelfSigned",
+    "Timeouts",
+    "Upstream",
+    "from_flags",
+    "load",
+]

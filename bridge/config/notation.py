@@ -1,0 +1,162 @@
+"""How a person writes an address, an upstream, a duration, a pin: text to values, and a remedy where that fails.
+
+Nothing here looks anything up; a host name stays a name.
+"""
+
+import ipaddress
+import math
+import re
+from typing import Literal
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
+
+from bridge.config.problems import WrongValue
+from bridge.config.values import Endpoint, Upstream
+from bridge.violation import excerpt
+
+_SECURITY: dict[str, tuple[Literal["tls", "starttls", "none"], int]] = {
+    "imaps": ("tls", 993),
+    "imap+starttls": ("starttls", 143),
+    "imap": ("none", 143),
+}
+_LATER_SCHEMES = {"pop3", "pop3s", "pop3+starttls"}
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)")
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """ "127.0.0.1:1110", "[::1]:995", ":110" for all addresses."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        if text.strip().isdecimal():
+            raise WrongValue("a port alone does not say on which address", write=f"127.0.0.1:{text.strip()}")
+        raise WrongValue(f"{_shown(text)} has no port", write=f"{text.strip() or '127.0.0.1'}:1110")
+    if not (port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise WrongValue(f"{_shown(port)} is not a port number (0 to 65535)", write=f"{host or '127.0.0.1'}:1110")
+    if not host:
+        return Endpoint("", int(port))
+    if host == "*":
+        raise WrongValue("all addresses are written without a star", write=f":{port}")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise WrongValue("an IPv6 address stands in brackets", write=f"[{host}]:{port}")
+    try:
+        return Endpoint(str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))), int(port))
+    except ValueError:
+        raise WrongValue(
+            f"{_shown(host)} is not an IP address; a listener needs one of this machine",
+            write=f"127.0.0.1:{port}",
+        ) from None
+
+
+def parse_upstream(text: str) -> Upstream:
+    """An upstream URL such as "imaps://imap.example.org/INBOX". No error repeats a password found in it."""
+    scheme, separator, rest = text.strip().partition("://")
+    if text.strip() == "auto":
+        raise WrongValue(
+            'pass-through never searches for a server by itself ("auto")', write="imaps://imap.example.org"
+        )
+    if not separator:
+        raise WrongValue(f"{'it' if '@' in text else _shown(text)} is not a URL", write=f"imaps://{_host_guess(text)}")
+    if scheme in _LATER_SCHEMES:
+        raise WrongValue(
+            f"{scheme}:// upstreams are not in this version",
+            remedy=f'if the server also speaks IMAP, write "imaps://{_host_guess(rest)}"',
+        )
+    if scheme not in _SECURITY:
+        raise WrongValue(
+            f"{_shown(scheme)}:// is none of imaps://, imap+starttls://, imap://", write=f"imaps://{_host_guess(rest)}"
+        )
+    security, usual_port = _SECURITY[scheme]
+    host, port, parts = _split_authority(scheme, rest)
+    mailbox = _mailbox(parts.path.removeprefix("/"))
+    return Upstream("imap", security, host, usual_port if port is None else port, mailbox)
+
+
+def is_loopback(host: str) -> bool:
+    """Names count only where no name server has a say (RFC 6761, section 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds, from a number or from text such as "30s", "10m", "2h", "7d"."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        seconds = float(match[1]) * _UNITS[match[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise WrongValue(f"{_shown(str(value))} is not a duration", remedy='write seconds, or "30s", "10m", "2h", "7d"')
+    if not (math.isfinite(seconds) and 0 < seconds <= 366 * 86400):
+        raise WrongValue("a duration lies above nothing and within a year", write="30s")
+    return seconds
+
+
+def parse_pin(text: str) -> str:
+    """64 hex digits, colons and a leading "sha256:" allowed, as openssl and browsers print fingerprints."""
+    digits = text.strip().lower().removeprefix("sha256").lstrip(":=").replace(":", "").strip()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise WrongValue(
+            "it is not a SHA-256 fingerprint (64 hex digits)",
+            remedy="write what `openssl x509 -noout -fingerprint -sha256 -in cert.pem` prints behind the =",
+        )
+    return digits
+
+
+def check_login_template(text: str) -> str:
+    """Text in which {user} and {local} stand for the login as typed and for its part before the last @."""
+    rest = text.replace("{user}", "").replace("{local}", "")
+    if "{" in rest or "}" in rest:
+        raise WrongValue("only {user} and {local} may stand in braces", write="{user}")
+    if not text.strip() or not text.isprintable():
+        raise WrongValue("a login template is neither empty nor holds control characters", write="{user}")
+    return text
+
+
+def _split_authority(scheme: str, rest: str) -> tuple[str, int | None, SplitResult]:
+    if "@" in rest.partition("/")[0]:
+        raise WrongValue(
+            "a user or password does not belong in the upstream's URL; the mail program sends them",
+            write=f"{scheme}://{_host_guess(rest)}",
+        )
+    if "?" in rest or "#" in rest:
+        raise WrongValue("? and # in a mailbox name must be percent-encoded", remedy="write %3F for ?, %23 for #")
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port
+        if ":" not in host:
+            host = host.encode("idna").decode("ascii")
+    except ValueError:  # UnicodeError is one
+        raise WrongValue("host or port cannot be read", write=f"{scheme}://imap.example.org") from None
+    if port == 0 or not (":" in host or _HOST.fullmatch(host)):
+        raise WrongValue("host or port cannot be read", write=f"{scheme}://imap.example.org")
+    return host, port, parts
+
+
+def _mailbox(path: str) -> str:
+    if not path or path.upper() == "INBOX":  # INBOX is case-insensitive (RFC 9051, section 5.1)
+        return "INBOX"
+    if _BROKEN_PERCENT.search(path):
+        raise WrongValue("a % in the mailbox name that is not followed by two hex digits", remedy="write %25 for a %")
+    try:
+        mailbox = unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise WrongValue("the mailbox name is not UTF-8", remedy="percent-encode its UTF-8 octets") from None
+    if not mailbox.isprintable() or mailbox.endswith("/"):
+        raise WrongValue(
+            "a mailbox name holds no control characters and does not end with a slash",
+            remedy='write it as in "imaps://imap.example.org/Archive/2024"',
+        )
+    return mailbox
+
+
+def _host_guess(rest: str) -> str:
+    """What looks like the host, for a remedy; nothing before an @, which may be a password."""
+    host = rest.strip().rpartition("@")[2].partition("/")[0].partition(":")[0]
+    return host if _HOST.fullmatch(host) else "imap.example.org"
+
+
+def _shown(text: str) -> str:
+    return f'"{excerpt(text.encode())}"'

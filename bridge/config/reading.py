@@ -1,0 +1,115 @@
+"""From a file or from flags to a Config; the bridge does not start on anything that it does not understand."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bridge.config.problems import ConfigError, Problem
+from bridge.config.structure import Document, Finding, KeyPath, Rejected, structure
+from bridge.config.toml_lines import find_lines, line_of
+from bridge.config.values import Config
+
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+_FLAGS_FOR = {
+    "listener": ("--pop3", "give --pop3 127.0.0.1:1110"),
+    "passthrough": ("--upstream", "give --upstream imaps://imap.example.org"),
+    "users": ("--upstream", "give one --upstream, or write a configuration file with a [[passthrough]] for each"),
+    "state": ("--state", "give --state memory:, or leave it out"),
+}
+_KEY_OF_LINE = re.compile(r"\s*([\w.-]+)\s*=")
+
+
+def load(path: Path) -> Config:
+    """Raises ConfigError, which names every mistake in the file with its line."""
+    name = path.name
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
+    except OSError as error:
+        problem = Problem(None, "", f"{path} cannot be read ({error.strerror})", "name a configuration file")
+        raise ConfigError([problem]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(line, "", "the file is not UTF-8", "save it as UTF-8")], name) from None
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_problem(str(error), text)], name) from None
+    base = path.absolute().parent
+    try:
+        return _config(structure(tables, base), base)
+    except Rejected as rejected:
+        lines = find_lines(text)
+        raise ConfigError([_file_problem(finding, lines) for finding in rejected.findings], name) from None
+
+
+def from_flags(
+    *,
+    pop3: Sequence[str],
+    pop3s: Sequence[str],
+    upstream: Sequence[str],
+    state: str | None,
+    delete: str | None,
+    seen: str | None,
+    certificate: str | None,
+    key: str | None,
+) -> Config:
+    """The file-less way: every listener has the same certificate, every login goes to the one upstream."""
+    listeners: list[dict[str, Any]] = [{"pop3": address} for address in pop3]
+    listeners += [{"pop3s": address} for address in pop3s]
+    if tls := _given(certificate=certificate, key=key):
+        for listener in listeners:
+            listener["tls"] = tls
+    tables: dict[str, Any] = _given(state=state)
+    tables["listener"] = listeners
+    tables["passthrough"] = [{"upstream": url, **_given(delete=delete, seen=seen)} for url in upstream]
+    base = Path.cwd()
+    try:
+        return _config(structure(tables, base), base)
+    except Rejected as rejected:
+        found = dict.fromkeys(_flag_problem(finding) for finding in rejected.findings)  # what is shared is said once
+        raise ConfigError(tuple(found)) from None
+
+
+def _given(**flags: str | None) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _config(document: Document, base: Path) -> Config:
+    return Config(
+        base=base,
+        listeners=document.listener,
+        passthrough=document.passthrough,
+        state=document.state,
+        timeouts=document.timeouts,
+        limits=document.limits,
+        trace=document.trace,
+    )
+
+
+def _syntax_problem(message: str, text: str) -> Problem:
+    """tomllib's own words and line; the commonest mistake is text without quotes."""
+    place = _PLACE.search(message)
+    line = int(place["line"]) if place and place["line"] else text.count("\n") + 1
+    lines = text.split("\n")
+    key = _KEY_OF_LINE.match(lines[line - 1]) if line <= len(lines) else None
+    said = _PLACE.sub("", message)
+    remedy = 'a line is key = value, text stands in quotes, as in pop3 = "127.0.0.1:1110"'
+    return Problem(line, key[1] if key else "", f"this is not TOML ({said[:1].lower()}{said[1:]})", remedy)
+
+
+def _file_problem(finding: Finding, lines: dict[KeyPath, int]) -> Problem:
+    path, wrong = finding
+    key = ".".join(part for part in path if isinstance(part, str))
+    remedy = wrong.remedy or f'write {path[-1]} = "{wrong.write}"'
+    return Problem(line_of(lines, path), key, wrong.text, remedy)
+
+
+def _flag_problem(finding: Finding) -> Problem:
+    path, wrong = finding
+    key = next(part for part in reversed(path) if isinstance(part, str))
+    if key in _FLAGS_FOR:
+        flag, remedy = _FLAGS_FOR[key]
+        return Problem(None, flag, wrong.text, remedy)
+    return Problem(None, f"--{key}", wrong.text, wrong.remedy or f"write --{key} {wrong.write}")

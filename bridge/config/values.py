@@ -1,0 +1,130 @@
+"""What the owner decided, as frozen values: where the bridge listens, whose mail it fetches and from where.
+
+Every default stands here. Times are seconds; paths are absolute once a configuration was read.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from attrs import frozen
+
+Mechanism = Literal["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
+MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
+
+Positive = Annotated[int, "at least 1"]
+
+
+@frozen
+class Endpoint:
+    """Where to listen. An empty host means all addresses of both families; port 0 a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@frozen
+class Certificate:
+    """A chain and its private key, both PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@frozen
+class SelfSigned:
+    """A certificate of the bridge's own making."""
+
+
+@frozen(kw_only=True)
+class Listener:
+    """One or two addresses with the same settings. Without `tls` a pop3 address offers no STLS,
+    and a pop3s address gets a self-signed certificate.
+    """
+
+    pop3: Endpoint | None = None
+    pop3s: Endpoint | None = None
+    tls: Certificate | SelfSigned | None = None
+    cleartext: bool = False  # clear-text passwords from other machines (S26)
+    nul: Literal["keep", "replace"] = "keep"  # S11
+    sasl: tuple[Mechanism, ...] = MECHANISMS
+
+
+@frozen
+class Upstream:
+    """One mailbox on one server elsewhere. `cleartext` says that the owner accepts an unprotected way there (S29)."""
+
+    protocol: Literal["imap"]
+    security: Literal["tls", "starttls", "none"]
+    host: str
+    port: int
+    mailbox: str = "INBOX"
+    cleartext: bool = False
+
+    def __str__(self) -> str:
+        scheme = {"tls": "imaps", "starttls": "imap+starttls", "none": "imap"}[self.security]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}/{self.mailbox}"
+
+
+@frozen(kw_only=True)
+class PassThrough:
+    """The POP3 login is the upstream login. `users` is a shell glob over logins; `accounts.directory` says how it fits."""
+
+    upstream: Upstream
+    users: str = "*"
+    login: str = "{user}"  # {user}: the login as typed; {local}: its part before the last @
+    delete: Literal["flag", "expunge", "trash"] = "flag"  # S18
+    trash: str | None = None  # the mailbox where the server names none (RFC 6154)
+    seen: Literal["never"] = "never"  # S12
+    uidl: str = "bridge"  # S5
+    ca: Path | None = None
+    pin: str | None = None  # SHA-256 of certificate or public key, 64 lower-case hex digits
+    cleartext: bool = False
+    max_deletions: int | None = None  # S21
+    master_users: bool = False  # S22: lets `*` through in a login
+    expunge_without_uidplus: bool = False  # S19: accepts a race with other users' deletions
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """S23, S28 and S31."""
+
+    connect: float = 10.0  # DNS and connect with TLS
+    greeting: float = 10.0
+    client_handshake: float = 15.0
+    upstream_silence: float = 30.0  # an answer, also inside a literal
+    login_wait: float = 50.0
+    deletion_wait: float = 50.0  # QUIT waits for upstream this long (S17, without a journal)
+    close_abort: float = 10.0
+    idle: float = 600.0  # RFC 1939, section 3: at least 10 minutes
+    login_idle: float = 60.0
+    client_stall: float = 600.0
+    refused_login_delay: float = 2.0
+
+
+@frozen(kw_only=True)
+class Limits:
+    """S23 and S27, and how many may be connected."""
+
+    refused_logins: Positive = 3
+    unknown_commands: Positive = 20
+    line: Positive = 255  # RFC 2449, section 4
+    login_line: Positive = 65536  # tokens in AUTH are long
+    connections: Positive = 10_000
+    connections_per_address: Positive = 2_500
+
+
+@frozen(kw_only=True)
+class Config:
+    """Relative paths in it were taken from `base`; a certificate made by the bridge is kept there."""
+
+    base: Path
+    listeners: tuple[Listener, ...]
+    passthrough: tuple[PassThrough, ...]
+    state: str = "memory:"
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    trace: bool = False
