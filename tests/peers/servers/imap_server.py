@@ -1,0 +1,228 @@
+"""What every real IMAP server in the tests offers: an address, mailboxes for new users, and a second way to the mail.
+
+The second way is Python's imaplib: what the bridge delivers is compared with what imaplib reads.
+"""
+
+import contextlib
+import imaplib
+import re
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from attrs import frozen
+
+# imaplib gives up on lines over a million octets; a listing of 100,000 UIDs is one line of 600 kB.
+imaplib._MAXLINE = 100_000_000  # type: ignore[attr-defined]  # not public, and the only way to raise it
+
+PASSWORD = "test"
+_BATCH = 100  # APPENDs under way before their answers are read; the answers must fit the socket's buffer
+
+
+class Login(Protocol):
+    """A server's address together with a user of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def tls_port(self) -> int | None: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+
+
+@runtime_checkable
+class ImapServer(Login, Protocol):
+    """A running server; `user` and `password` are of a user who is always there."""
+
+    def add_user(self, user: str, password: str = PASSWORD) -> None:
+        """A further user with an empty INBOX."""
+
+    def connect(self, user: str | None = None, password: str | None = None) -> imaplib.IMAP4:
+        """A session of its own, logged in."""
+
+    def log(self) -> str: ...
+
+    def stop(self) -> None: ...
+
+
+@frozen
+class Mailbox:
+    """One user of a shared server, new for one test."""
+
+    server: ImapServer
+    user: str
+    password: str = PASSWORD
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    @property
+    def host(self) -> str:
+        return self.server.host
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def tls_port(self) -> int | None:
+        return self.server.tls_port
+
+    def connect(self) -> imaplib.IMAP4:
+        return self.server.connect(self.user, self.password)
+
+    def seed(self, messages: Sequence[bytes], mailbox: str = "INBOX") -> list[tuple[int, int]]:
+        return seed(self, messages, mailbox)
+
+    def raw_bodies(self, mailbox: str = "INBOX") -> dict[int, bytes]:
+        return raw_bodies(self, mailbox)
+
+    def wipe(self, mailbox: str = "INBOX") -> None:
+        wipe(self, mailbox)
+
+    def uids(self, criterion: str = "ALL", mailbox: str = "INBOX") -> list[int]:
+        with session(self, mailbox) as imap:
+            return search(imap, criterion)
+
+    def flags(self, mailbox: str = "INBOX") -> dict[int, set[str]]:
+        """Each message's flags and keywords, without \\Recent."""
+        with session(self, mailbox) as imap:
+            _, answers = imap.uid("FETCH", "1:*", "(UID FLAGS)")
+        lines = [line.decode() for line in answers if isinstance(line, bytes)]
+        return {
+            int(_found(r"UID (\d+)", line)): set(_found(r"FLAGS \(([^)]*)\)", line).split()) - {r"\Recent"}
+            for line in lines
+        }
+
+
+def new_mailbox(server: ImapServer, password: str = PASSWORD) -> Mailbox:
+    """A user nobody has used before."""
+    user = f"user{secrets.token_hex(6)}"
+    server.add_user(user, password)
+    return Mailbox(server, user, password)
+
+
+def log_in(login: Login) -> imaplib.IMAP4:
+    imap = imaplib.IMAP4(login.host, login.port, timeout=60)
+    try:
+        imap.login(login.user, login.password)
+    except imaplib.IMAP4.error:
+        imap.shutdown()
+        raise
+    return imap
+
+
+@contextlib.contextmanager
+def session(login: Login, mailbox: str = "INBOX") -> Iterator[imaplib.IMAP4]:
+    """A selected mailbox, logged out at the end."""
+    imap = log_in(login)
+    try:
+        status, text = imap.select(mailbox)
+        if status != "OK":
+            raise imaplib.IMAP4.error(f"SELECT {mailbox}: {text!r}")
+        yield imap
+    finally:
+        with contextlib.suppress(OSError, imaplib.IMAP4.error):
+            imap.logout()
+
+
+def search(imap: imaplib.IMAP4, criterion: str = "ALL") -> list[int]:
+    _, answers = imap.uid("SEARCH", criterion)
+    return sorted(int(word) for line in answers if line for word in line.split())
+
+
+def raw_bodies(login: Login, mailbox: str = "INBOX") -> dict[int, bytes]:
+    """Every message's BODY.PEEK[] by its UID."""
+    bodies: dict[int, bytes] = {}
+    with session(login, mailbox) as imap:
+        for uid in search(imap):
+            _, answers = imap.uid("FETCH", str(uid), "(BODY.PEEK[])")
+            bodies[uid] = next(_body(answer) for answer in answers if answer is not None)
+    return bodies
+
+
+def _body(answer: bytes | tuple[bytes, bytes]) -> bytes:
+    """The octets of a literal, or of the quoted string or NIL a server may answer for an empty message."""
+    if isinstance(answer, tuple):
+        return answer[1]
+    quoted = re.search(rb'BODY\[\] (?:NIL|"((?:[^"\\]|\\.)*)")', answer)
+    if quoted is None:
+        raise imaplib.IMAP4.error(f"no body in {answer[:200]!r}")
+    return re.sub(rb"\\(.)", rb"\1", quoted[1] or b"")
+
+
+def wipe(login: Login, mailbox: str = "INBOX") -> None:
+    """Empties the mailbox for good."""
+    with session(login, mailbox) as imap:
+        if search(imap):
+            imap.uid("STORE", "1:*", "+FLAGS.SILENT", r"(\Deleted)")
+            imap.expunge()
+
+
+def seed(login: Login, messages: Sequence[bytes], mailbox: str = "INBOX") -> list[tuple[int, int]]:
+    """Appends the messages in their order; which of them the server took, as (index, uid)."""
+    with session(login, mailbox) as imap:
+        before = search(imap)
+        if "LITERAL+" in imap.capabilities:
+            accepted = _append_pipelined(imap, messages, mailbox)
+        else:
+            accepted = [index for index, message in enumerate(messages) if _append(imap, message, mailbox)]
+    with session(login, mailbox) as imap:
+        uids = search(imap)
+    added = uids[len(before) :]
+    if uids[: len(before)] != before or len(added) != len(accepted):
+        raise imaplib.IMAP4.error(f"{len(accepted)} messages accepted, {len(added)} found")
+    return list(zip(accepted, added, strict=True))
+
+
+def _append(imap: imaplib.IMAP4, message: bytes, mailbox: str) -> bool:
+    """As imaplib's append, which would turn lone CR and LF into CRLF. A refusal may come before or after the text."""
+    tag = imap._new_tag()  # imaplib has no public way to send a literal as it is
+    imap.send(b"%s APPEND %s {%d}\r\n" % (tag, mailbox.encode(), len(message)))
+    line = imap.readline()
+    while line.startswith(b"* "):
+        line = imap.readline()
+    if line.startswith(b"+"):
+        imap.send(message + b"\r\n")
+        line = _tagged(imap, tag)
+    return line.startswith(tag + b" OK")
+
+
+def _append_pipelined(imap: imaplib.IMAP4, messages: Sequence[bytes], mailbox: str) -> list[int]:
+    imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    accepted = []
+    for start in range(0, len(messages), _BATCH):
+        tags = []
+        for message in messages[start : start + _BATCH]:
+            tag = imap._new_tag()
+            tags.append(tag)
+            imap.send(b"%s APPEND %s {%d+}\r\n%s\r\n" % (tag, mailbox.encode(), len(message), message))
+        for index, tag in enumerate(tags, start):
+            if _tagged(imap, tag).startswith(tag + b" OK"):
+                accepted.append(index)
+    return accepted
+
+
+def _tagged(imap: imaplib.IMAP4, tag: bytes) -> bytes:
+    """The line that ends the command; what comes untagged before it is of no interest here."""
+    while True:
+        line = imap.readline()
+        if not line:
+            raise imaplib.IMAP4.abort("the server closed the connection")
+        if line.startswith(tag + b" "):
+            return line
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise AssertionError(f"{pattern} is not in {text}")
+    return match[1]
