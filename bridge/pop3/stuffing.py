@@ -1,0 +1,93 @@
+"""The way of a message's octets to the mail program: line ends repaired, TOP's part cut out, lines with dots stuffed.
+
+The rules (S11, S13): a bare LF becomes CRLF, a bare CR stays, CR CR LF stays; a missing final CRLF is added; a line
+that begins with a dot gets a second one, also at the very first octet. Since every LF that leaves here ends a line
+for the stuffing too, no mail can end the reply early for a client that takes LF alone for a line's end.
+
+An empty message stays empty: nothing but the terminator. TOP of a message whose header is not ended by an empty line
+adds that line (Q16); RETR never does.
+"""
+
+from bridge.pop3.replies import TERMINATOR
+
+_CRLF = b"\r\n"
+_HEADER_END = b"\n\r\n"
+
+
+class MessageOctets:
+    """One message on its way, in chunks of any size; the cuts between them make no difference.
+
+    `lines` is TOP's count, None for RETR. `nul` replaces NUL octets (0x80 for old Outlook), None leaves them.
+    `octets` counts what was let through, before the stuffing and without the terminator: the size as a client sees it.
+    `complete` says that TOP's part is through: the rest of the message need not be fetched.
+    """
+
+    def __init__(self, *, lines: int | None = None, nul: bytes | None = None) -> None:
+        self._lines = lines
+        self._nul = nul
+        self._in_header = lines is not None
+        # The last two octets let through; a message begins as if after a line's end.
+        self._tail = b"\n"
+        self._after_cr = False
+        self.complete = False
+        self.octets = 0
+
+    def feed(self, octets: bytes) -> bytes:
+        """What to send for this piece of the message; the piece itself where nothing needs to be done to it."""
+        if self.complete or not octets:
+            return b""
+        if self._nul is not None and b"\0" in octets:
+            octets = octets.replace(b"\0", self._nul)
+        octets = self._repaired(octets)
+        if self._lines is not None:
+            octets = self._cut(octets, self._lines)
+        return self._let_through(octets)
+
+    def end(self) -> bytes:
+        """What to send after the last piece: what the message lacked, and the terminator."""
+        lacking = b"" if self._tail.endswith(b"\n") else _CRLF
+        if self._in_header:
+            lacking += _CRLF
+        self.octets += len(lacking)
+        return lacking + TERMINATOR
+
+    def _repaired(self, octets: bytes) -> bytes:
+        split_crlf = self._after_cr and octets.startswith(b"\n")
+        self._after_cr = octets.endswith(b"\r")
+        # Two counts find a bare LF at 700 MB/s; a regular expression does 50.
+        if octets.count(b"\n") == octets.count(_CRLF) + split_crlf:
+            return octets
+        if split_crlf:
+            return b"\n" + _with_crlf(octets[1:])
+        return _with_crlf(octets)
+
+    def _cut(self, octets: bytes, lines: int) -> bytes:
+        """As much of these octets as TOP wants."""
+        begin = 0
+        if self._in_header:
+            seam = self._tail + octets
+            found = seam.find(_HEADER_END)
+            if found < 0:
+                return octets
+            self._in_header = False
+            begin = found + len(_HEADER_END) - len(self._tail)
+        ends = octets.count(b"\n", begin)
+        if ends < lines:
+            self._lines = lines - ends
+            return octets
+        self.complete = True
+        return octets[: len(octets) - len(octets[begin:].split(b"\n", lines)[lines])]
+
+    def _let_through(self, octets: bytes) -> bytes:
+        at_line_start = self._tail.endswith(b"\n")
+        self.octets += len(octets)
+        self._tail = (self._tail + octets[-2:])[-2:]
+        # Looking for any dot first is nearly free, and encoded attachments have none.
+        if b"." not in octets:
+            return octets
+        stuffed = octets.replace(b"\n.", b"\n..")
+        return b"." + stuffed if at_line_start and octets.startswith(b".") else stuffed
+
+
+def _with_crlf(octets: bytes) -> bytes:
+    return octets.replace(_CRLF, b"\n").replace(b"\n", _CRLF)
