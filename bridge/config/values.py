@@ -71,7 +71,7 @@ class Upstream:
 
 @frozen(kw_only=True)
 class PassThrough:
-    """The POP3 login is the upstream login. `users` is a shell glob over logins; `accounts.directory` says how it fits."""
+    """The POP3 login is the upstream login. `users` is a shell glob over logins; see `accounts.directory`."""
 
     upstream: Upstream
     users: str = "*"
