@@ -9,7 +9,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import imaplib
 import json
 import os
 import pwd
@@ -23,7 +22,7 @@ from typing import Literal
 from tests.peers.certificates import Certificate
 from tests.peers.child import Child, free_port
 from tests.peers.need import need
-from tests.peers.servers.imap_server import PASSWORD, Mailbox, log_in
+from tests.peers.servers.imap_server import PASSWORD, ImapServer
 
 Format = Literal["maildir", "mdbox", "sdbox", "mbox"]
 _TOKEN_KEY = b"the key that signs the tests' bearer tokens"
@@ -99,7 +98,7 @@ passdb {{
 passdb {{
   driver = passwd-file
   mechanisms = plain login
-  args = username_format=%u {directory}/users
+  args = username_format=%u {directory}/users/%u
 }}
 userdb {{
   driver = static
@@ -136,13 +135,10 @@ username_attribute = sub
 """
 
 
-class Dovecot:
+class Dovecot(ImapServer):
     """A running Dovecot; see `dovecot()`."""
 
     name = "dovecot"
-    host = "127.0.0.1"
-    user = "user"
-    password = PASSWORD
 
     def __init__(
         self,
@@ -165,6 +161,7 @@ class Dovecot:
         self.pop3_port = free_port()
         self.tls_port = free_port() if tls else None
         self._prepare(tls)
+        self.add_user(self.user)
         text = _CONFIGURATION.format(
             host=self.host,
             directory=directory,
@@ -187,20 +184,13 @@ class Dovecot:
             user=self._owner.pw_name if os.geteuid() == 0 else None,
         )
         self.pid = self._child.pid
-        try:
-            self._child.until_accepting(self.host, self.port)
-        except BaseException:
-            print(self.log())
-            self.stop()
-            raise
-        self.add_user(self.user)
+        self._started(self._child)
 
     def _prepare(self, tls: Certificate | None) -> None:
         self._own(self.directory)
-        for folder in ("run", "mail", "keys", "keys/default", "keys/default/HS256"):
+        for folder in ("run", "mail", "users", "keys", "keys/default", "keys/default/HS256"):
             (self.directory / folder).mkdir()
             self._own(self.directory / folder)
-        self._file("users", b"")
         self._file("oauth2.conf", _OAUTH2.format(directory=self.directory).encode())
         self._file("keys/default/HS256/default", base64.b64encode(_TOKEN_KEY))
         if tls:
@@ -218,10 +208,9 @@ class Dovecot:
         os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     def add_user(self, user: str, password: str = PASSWORD) -> None:
-        # Dovecot reads the file again when its size or its time changes; the last line of a name counts.
+        # A file for each: Dovecot looks at most once a second whether a file it has read is another one now.
         encoded = base64.b64encode(password.encode()).decode()
-        with (self.directory / "users").open("a", encoding="utf-8") as file:
-            file.write(f"{user}:{{PLAIN.b64}}{encoded}::::::\n")
+        self._file(f"users/{user}", f"{user}:{{PLAIN.b64}}{encoded}::::::\n".encode())
 
     def token(self, user: str, seconds: int = 3600) -> str:
         """A bearer token that XOAUTH2 and OAUTHBEARER accept for the user; one with negative seconds has run out."""
@@ -231,9 +220,6 @@ class Dovecot:
         text = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
         signature = hmac.new(_TOKEN_KEY, text, hashlib.sha256).digest()
         return (text + b"." + _base64url(signature)).decode()
-
-    def connect(self, user: str | None = None, password: str | None = None) -> imaplib.IMAP4:
-        return log_in(Mailbox(self, user or self.user, self.password if password is None else password))
 
     def drop_into_maildir(self, user: str, messages: Sequence[bytes], names: Sequence[str] | None = None) -> None:
         """Puts octets under the server that APPEND would mend or refuse; names like `1.a.host,S=7` may lie about sizes.
@@ -254,7 +240,7 @@ class Dovecot:
         return self._child.text() + (log.read_text("utf-8", "replace") if log.exists() else "")
 
     def stop(self) -> None:
-        self._child.stop()
+        self._child.kill()
 
 
 @contextlib.contextmanager
