@@ -149,7 +149,7 @@ Command = (
 
 @frozen
 class Malformed:
-    """A line that is no command. `reason` is for a person and repeats nothing of the line: it may be a lost password."""
+    """A line that is no command. `reason` is for a person and repeats nothing of the line: that may be a password."""
 
     reason: str
 

@@ -1,0 +1,170 @@
+"""A message's octets on their way: what arrives is the message, whatever it holds and however it is cut."""
+
+import re
+from base64 import b64encode
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.pop3.stuffing import MessageOctets
+
+NASTY = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"x", b"\0", b"A: b", b"\r\n.\r\n", b"\xe4"])).map(
+    b"".join
+)
+
+
+def sent(pieces: list[bytes], *, lines: int | None = None, nul: bytes | None = None) -> tuple[bytes, int]:
+    """What goes out, and its size before stuffing."""
+    message = MessageOctets(lines=lines, nul=nul)
+    out = b"".join([message.feed(piece) for piece in pieces]) + message.end()
+    return out, message.octets
+
+
+def repaired(message: bytes) -> bytes:
+    """S11 in two lines, as the reference."""
+    ended = re.sub(rb"(?<!\r)\n", b"\r\n", message)
+    return ended if not ended or ended.endswith(b"\n") else ended + b"\r\n"
+
+
+def top(message: bytes, count: int) -> bytes:
+    """S13 as the reference: lines up to the first empty one, that one, and `count` more."""
+    lines = re.findall(rb"[^\n]*\n", repaired(message))
+    if b"\r\n" not in lines:
+        return b"".join(lines) + b"\r\n"
+    return b"".join(lines[: lines.index(b"\r\n") + 1 + count])
+
+
+def unstuffed(out: bytes) -> bytes:
+    """As a client that takes CRLF or LF for a line's end reads: to the first terminator, which has to be the end."""
+    lines = re.findall(rb"[^\n]*\n", out)
+    terminators = [number for number, line in enumerate(lines) if line in (b".\r\n", b".\n")]
+    assert terminators == [len(lines) - 1]
+    assert b"".join(lines) == out
+    return b"".join(line[1:] if line.startswith(b".") else line for line in lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("message", "out"),
+    [
+        (b".", b"..\r\n.\r\n"),
+        (b".\r\n", b"..\r\n.\r\n"),
+        (b".Subject: x\r\n", b"..Subject: x\r\n.\r\n"),
+        (b"a\n.\nb\n", b"a\r\n..\r\nb\r\n.\r\n"),
+        (b"a\r\n.\r\n+OK false\r\n", b"a\r\n..\r\n+OK false\r\n.\r\n"),
+        (b"no end", b"no end\r\n.\r\n"),
+        (b"a\rb\r\n", b"a\rb\r\n.\r\n"),
+        (b"a\r", b"a\r\r\n.\r\n"),
+        (b"a\r\r\nb\r\n", b"a\r\r\nb\r\n.\r\n"),
+        (b"a\0b\r\n", b"a\0b\r\n.\r\n"),
+        (b"x" * 3000, b"x" * 3000 + b"\r\n.\r\n"),
+        (b"S: x\r\n", b"S: x\r\n.\r\n"),
+        (b"S: \xe4\r\n\r\n\xff\r\n", b"S: \xe4\r\n\r\n\xff\r\n.\r\n"),
+        (b"\n\n.", b"\r\n\r\n..\r\n.\r\n"),
+        (b"", b".\r\n"),
+    ],
+)
+def test_nasty_messages_arrive_whole(message: bytes, out: bytes) -> None:
+    """Fault 6, Q18, Q20: first octet a dot (Dovecot 2.3.19's own POP3 server ends there), dot after a bare LF, no
+    final line end, lone CR, NUL, long lines, header only, 8-bit header; an empty message is nothing but the end."""
+    assert sent([message])[0] == out
+
+
+def test_every_short_message_at_every_split() -> None:
+    """All messages of up to five octets out of CR, LF, dot, letter and NUL: right in one piece, in any two, in single
+    octets; for RETR and for TOP; and never ended early for a client that ends lines at LF (S11)."""
+    for length in range(6):
+        for octets in product((b"\r", b"\n", b".", b"x", b"\0"), repeat=length):
+            message = b"".join(octets)
+            splits = [list(octets), *([message[:cut], message[cut:]] for cut in range(length + 1))]
+            for lines in (None, 0, 1):
+                expected = repaired(message) if lines is None else top(message, lines)
+                outs = {sent(split, lines=lines) for split in splits}
+                assert len(outs) == 1, message
+                out, size = outs.pop()
+                assert unstuffed(out) == expected, message
+                assert size == len(expected), message
+
+
+@given(st.lists(NASTY), st.none() | st.integers(0, 5))
+def test_any_split_of_any_message_gives_the_same_octets(pieces: list[bytes], lines: int | None) -> None:
+    message = b"".join(pieces)
+    out, size = sent(pieces, lines=lines)
+    expected = repaired(message) if lines is None else top(message, lines)
+    assert unstuffed(out) == expected
+    assert size == len(expected)
+    assert sent([message], lines=lines) == (out, size)
+
+
+@given(st.binary(), st.binary())
+def test_any_octets_can_be_read_back(first: bytes, second: bytes) -> None:
+    assert unstuffed(sent([first, second])[0]) == repaired(first + second)
+
+
+@given(st.lists(NASTY))
+def test_nul_is_replaced_only_on_request(pieces: list[bytes]) -> None:
+    """Q19: old Outlook stops at NUL; 0x80 instead, as Dovecot does. The size stays."""
+    plain, size = sent(pieces)
+    assert sent(pieces, nul=b"\x80") == (plain.replace(b"\0", b"\x80"), size)
+
+
+def test_top_zero_ends_with_the_empty_line() -> None:
+    """Fault 4, Q16: Outlook Express and Netscape wait for it."""
+    assert sent([b"A: b\r\n\r\nbody\r\n"], lines=0) == (b"A: b\r\n\r\n.\r\n", 8)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 99999999])
+def test_top_of_a_message_without_body_or_header_end(count: int) -> None:
+    """Fault 4: the empty line that is missing is added for TOP, and never for RETR."""
+    assert sent([b"A: b\r\n\r\n"], lines=count)[0] == b"A: b\r\n\r\n.\r\n"
+    assert sent([b"A: b\r\n"], lines=count)[0] == b"A: b\r\n\r\n.\r\n"
+    assert sent([b"A: b"], lines=count)[0] == b"A: b\r\n\r\n.\r\n"
+    assert sent([b""], lines=count)[0] == b"\r\n.\r\n"
+    assert sent([b"A: b"])[0] == b"A: b\r\n.\r\n"
+
+
+def test_top_of_a_body_that_begins_at_once() -> None:
+    assert sent([b"\r\nfirst\r\nsecond\r\n"], lines=1)[0] == b"\r\nfirst\r\n.\r\n"
+
+
+def test_top_counts_empty_lines_and_repaired_ones() -> None:
+    """One of the small bridges drops blank lines in TOP."""
+    assert sent([b"A: b\n\n\n\n.x\nrest\n"], lines=3)[0] == b"A: b\r\n\r\n\r\n\r\n..x\r\n.\r\n"
+
+
+def test_a_huge_count_is_the_whole_message() -> None:
+    """S13, Q15."""
+    message = b"A: b\r\n\r\n" + b"line\r\n.\r\n" * 1000
+    assert sent([message], lines=99999999) == sent([message])
+
+
+def test_top_says_when_the_rest_need_not_come() -> None:
+    message = MessageOctets(lines=1)
+    assert message.feed(b"A: b\r\n\r\n") == b"A: b\r\n\r\n"
+    before = message.complete
+    assert message.feed(b"one\r\ntwo\r\n") == b"one\r\n"
+    assert (before, message.complete) == (False, True)
+    assert message.feed(b"three\r\n") == b""
+    assert message.end() == b".\r\n"
+    assert message.octets == len(b"A: b\r\n\r\none\r\n")
+
+
+def test_a_message_of_ten_thousand_header_lines_is_cut_right() -> None:
+    """Twisted's stock class misses a header's end on a chunk border and sends everything."""
+    whole = b"X: y\r\n" * 10_000 + b"\r\n" + b"body\r\n" * 10
+    header_end = 60_000
+    for cut in range(header_end - 4, header_end + 4):
+        out, size = sent([whole[:cut], whole[cut:]], lines=2)
+        assert out == whole[: header_end + 2] + b"body\r\nbody\r\n.\r\n"
+        assert size == len(out) - 3
+
+
+def test_ordinary_mail_passes_untouched() -> None:
+    """The very same object goes to the transport: nothing is copied where nothing needs to be done."""
+    chunk = (b64encode(bytes(range(57))) + b"\r\n") * 840
+    message = MessageOctets()
+    assert message.feed(chunk) is chunk
+    text = b"Dots. In. The. Middle.\r\n" * 100
+    assert message.feed(text) is text
+    assert message.octets == len(chunk) + len(text)

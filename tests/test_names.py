@@ -1,0 +1,30 @@
+"""Sets of UIDs as IMAP writes them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.names import Origin, SourceName, Uid, UidValidity, to_ranges, uid_set
+
+
+def test_neighbours_become_ranges() -> None:
+    assert uid_set([7, 1, 3, 2, 2]) == "1:3,7"
+    assert uid_set([5]) == "5"
+    assert uid_set([]) == ""
+
+
+@given(st.sets(st.integers(1, 2**32 - 1)) | st.sets(st.integers(1, 60)))
+def test_ranges_cover_exactly_what_was_given(uids: set[int]) -> None:
+    ranges = list(to_ranges(uids))
+    assert {uid for first, last in ranges for uid in range(first, last + 1)} == uids
+    # As few as can be: between two ranges at least one number is missing.
+    assert all(ranges[i][1] + 1 < ranges[i + 1][0] for i in range(len(ranges) - 1))
+
+
+def test_an_origin_is_a_value() -> None:
+    """S1: the same four parts are the same message."""
+
+    def origin(uid: int) -> Origin:
+        return Origin(SourceName(""), 1, UidValidity(7), Uid(uid))
+
+    assert origin(1) == origin(1)
+    assert len({origin(1), origin(1), origin(2)}) == 2
