@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bridge.config.contradictions import Finding, KeyPath
 from bridge.config.problems import ConfigError, Problem
-from bridge.config.structure import Document, Finding, KeyPath, Rejected, structure
+from bridge.config.structure import Rejected, structure
 from bridge.config.toml_lines import find_lines, line_of
-from bridge.config.values import Config
+from bridge.config.values import Config, Document
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 _FLAGS_FOR = {

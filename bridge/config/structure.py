@@ -10,12 +10,11 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 
 import attrs
 import cattrs
-from attrs import frozen
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
+from bridge.config.contradictions import Finding, KeyPath, check_listener, check_passthrough, contradictions
 from bridge.config.notation import (
     check_login_template,
-    is_loopback,
     parse_duration,
     parse_endpoint,
     parse_pin,
@@ -24,19 +23,15 @@ from bridge.config.notation import (
 from bridge.config.problems import WrongValue
 from bridge.config.values import (
     Certificate,
+    Document,
     Endpoint,
-    Limits,
     Listener,
     PassThrough,
     Positive,
     SelfSigned,
-    Timeouts,
     Upstream,
 )
 from bridge.maildrop.uidl import parse_format
-
-KeyPath = tuple[str | int, ...]
-Finding = tuple[KeyPath, WrongValue]
 
 _LATER_KEYS = {
     "account": "logins of the bridge's own are not in this version, which keeps no state; use [[passthrough]]",
@@ -54,18 +49,6 @@ _KINDS = {
 }
 
 
-@frozen(kw_only=True)
-class Document:
-    """The configuration file's own shape."""
-
-    state: str = "memory:"
-    trace: bool = False
-    listener: tuple[Listener, ...] = ()
-    passthrough: tuple[PassThrough, ...] = ()
-    timeouts: Timeouts = attrs.field(factory=Timeouts)
-    limits: Limits = attrs.field(factory=Limits)
-
-
 class Rejected(Exception):
     """The tables hold mistakes; `findings` is every one of them."""
 
@@ -80,7 +63,7 @@ def structure(tables: dict[str, Any], base: Path) -> Document:
         document = _converter(base).structure(tables, Document)
     except (cattrs.BaseValidationError, WrongValue) as error:
         raise Rejected(_findings(error, ())) from None
-    if findings := tuple(_contradictions(document)):
+    if findings := tuple(contradictions(document)):
         raise Rejected(findings)
     return document
 
@@ -111,7 +94,7 @@ def _is_choice(kind: Any) -> bool:
 
 
 def _table_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    from_table = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+    from_table = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True, **_FIELDS.get(kind, {}))
     check = _CHECKS.get(kind)
 
     def hook(value: Any, as_type: Any) -> Any:
@@ -201,129 +184,36 @@ def _listener_tls(value: Any, converter: cattrs.Converter) -> Certificate | Self
     return converter.structure(value, Certificate)
 
 
-def _check_listener(listener: Listener) -> Listener:
-    if listener.pop3 is None and listener.pop3s is None:
-        raise WrongValue("this listener has no address", remedy='write pop3 = "127.0.0.1:1110" or pop3s = ":995"')
-    if len(set(listener.sasl)) < len(listener.sasl):
-        raise WrongValue("a mechanism is named twice", remedy="name each once", key="sasl")
-    return listener
+def _users(value: Any, _: Any) -> str:
+    if not _text(value, str).strip():
+        raise WrongValue("an empty pattern fits no login", write="*")
+    return str(value)
 
 
-def _check_passthrough(entry: PassThrough) -> PassThrough:
-    if entry.trash is not None and entry.delete != "trash":
-        raise WrongValue(
-            f'a trash mailbox is named, but delete = "{entry.delete}" does not use it',
-            remedy='write delete = "trash", or leave trash out',
-            key="trash",
-        )
-    if entry.expunge_without_uidplus and entry.delete == "flag":
-        raise WrongValue(
-            'delete = "flag" never expunges',
-            remedy='write delete = "expunge" or "trash", or leave expunge_without_uidplus out',
-            key="expunge_without_uidplus",
-        )
-    upstream = attrs.evolve(entry.upstream, cleartext=entry.cleartext)
-    if upstream.security == "none":
-        for key in ("ca", "pin"):
-            if getattr(entry, key) is not None:
-                raise WrongValue(f"{key} is named, but imap:// has no TLS", remedy="write imaps://…", key="upstream")
-        if not (upstream.cleartext or is_loopback(upstream.host)):
-            raise WrongValue(
-                f"imap:// would send passwords to {upstream.host} in clear",
-                remedy="write imaps:// or imap+starttls://; where the way there is safe by itself, "
-                "cleartext = true in [[passthrough]] of a configuration file allows it",
-                key="upstream",
-            )
-    if not entry.users.strip():
-        raise WrongValue("an empty pattern fits no login", write="*", key="users")
+def _mailbox(value: Any, _: Any) -> str:
+    if not _text(value, str) or not value.isprintable():
+        raise WrongValue("a mailbox name is not empty and holds no control characters", write="Trash")
+    return str(value)
+
+
+def _uidl(value: Any, _: Any) -> str:
     try:
-        check_login_template(entry.login)
-    except WrongValue as error:
-        error.key = "login"
-        raise
-    try:
-        parse_format(entry.uidl)
+        parse_format(_text(value, str))
     except ValueError as error:
-        raise WrongValue(str(error), remedy='write uidl = "bridge", or leave it out', key="uidl") from None
-    return attrs.evolve(entry, upstream=upstream, pin=_pin(entry.pin))
+        raise WrongValue(str(error), remedy='write uidl = "bridge", or leave it out') from None
+    return str(value)
 
 
-def _pin(text: str | None) -> str | None:
-    try:
-        return None if text is None else parse_pin(text)
-    except WrongValue as error:
-        error.key = "pin"
-        raise
-
-
-_CHECKS: dict[type[Any], Callable[[Any], Any]] = {Listener: _check_listener, PassThrough: _check_passthrough}
-
-
-def _contradictions(document: Document) -> Iterator[Finding]:
-    if document.state != "memory:":
-        yield (
-            ("state",),
-            WrongValue(
-                "this version keeps no state, so there is nothing to store where this says",
-                remedy='write state = "memory:", or leave it out',
-            ),
-        )
-    if not document.listener:
-        yield (
-            ("listener",),
-            WrongValue(
-                "nothing to listen on",
-                remedy='add [[listener]] with pop3 = "127.0.0.1:1110"',
-            ),
-        )
-    if not document.passthrough:
-        yield (
-            ("passthrough",),
-            WrongValue("no upstream", remedy='add [[passthrough]] with upstream = "imaps://imap.example.org"'),
-        )
-    yield from _shared_addresses(document.listener)
-    yield from _never_reached(document.passthrough)
-
-
-def _shared_addresses(listeners: tuple[Listener, ...]) -> Iterator[Finding]:
-    seen: list[Endpoint] = []
-    for index, listener in enumerate(listeners):
-        for key, endpoint in (("pop3", listener.pop3), ("pop3s", listener.pop3s)):
-            if endpoint is None:
-                continue
-            if other := next((other for other in seen if _overlap(endpoint, other)), None):
-                yield (
-                    ("listener", index, key),
-                    WrongValue(
-                        f"{endpoint} is taken by another listener ({other})", remedy="choose another port or address"
-                    ),
-                )
-            seen.append(endpoint)
-
-
-def _overlap(one: Endpoint, other: Endpoint) -> bool:
-    """Whether the system would refuse the second: the same port on the same address or on all of its family."""
-    if one.port != other.port or one.port == 0:
-        return False
-    if one.host == other.host or "" in (one.host, other.host):
-        return True
-    same_family = (":" in one.host) == (":" in other.host)
-    return same_family and bool({one.host, other.host} & {"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
-
-
-def _never_reached(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
-    earlier: set[str] = set()
-    for index, entry in enumerate(entries):
-        if "*" in earlier or entry.users in earlier:
-            pattern = entry.users if entry.users in earlier else "*"
-            yield (
-                ("passthrough", index, "users"),
-                WrongValue(
-                    f'never reached: users = "{pattern}" stands in an earlier entry, and the first that fits is taken',
-                    remedy="remove one of the two, or put the narrower first",
-                ),
-            )
-        earlier.add(entry.users)
+_CHECKS: dict[type[Any], Callable[[Any], Any]] = {Listener: check_listener, PassThrough: check_passthrough}
+_FIELDS: dict[type[Any], dict[str, Any]] = {
+    PassThrough: {
+        "users": override(struct_hook=_users),
+        "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
+        "trash": override(struct_hook=_mailbox),
+        "uidl": override(struct_hook=_uidl),
+        "pin": override(struct_hook=lambda value, _: parse_pin(_text(value, str))),
+    }
+}
 
 
 def _findings(error: Exception, path: KeyPath) -> Iterator[Finding]:

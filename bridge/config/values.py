@@ -5,6 +5,7 @@ Every default stands here. Times are seconds; paths are absolute once a configur
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -66,7 +67,7 @@ class Upstream:
     def __str__(self) -> str:
         scheme = {"tls": "imaps", "starttls": "imap+starttls", "none": "imap"}[self.security]
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}/{self.mailbox}"
+        return f"{scheme}://{host}:{self.port}/{quote(self.mailbox)}"
 
 
 @frozen(kw_only=True)
@@ -115,6 +116,18 @@ class Limits:
     login_line: Positive = 65536  # tokens in AUTH are long
     connections: Positive = 10_000
     connections_per_address: Positive = 2_500
+
+
+@frozen(kw_only=True)
+class Document:
+    """The configuration file's own shape: a field is a key."""
+
+    state: str = "memory:"
+    trace: bool = False
+    listener: tuple[Listener, ...] = ()
+    passthrough: tuple[PassThrough, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,111 @@
+"""What is right alone and wrong together: an address taken twice, an entry never reached, settings at odds."""
+
+from collections.abc import Iterator
+
+import attrs
+
+from bridge.config.notation import is_loopback
+from bridge.config.problems import WrongValue
+from bridge.config.values import Document, Endpoint, Listener, PassThrough
+
+KeyPath = tuple[str | int, ...]
+Finding = tuple[KeyPath, WrongValue]
+
+
+def check_listener(listener: Listener) -> Listener:
+    if listener.pop3 is None and listener.pop3s is None:
+        raise WrongValue("this listener has no address", remedy='write pop3 = "127.0.0.1:1110" or pop3s = ":995"')
+    if len(set(listener.sasl)) < len(listener.sasl):
+        raise WrongValue("a mechanism is named twice", remedy="name each once", key="sasl")
+    return listener
+
+
+def check_passthrough(entry: PassThrough) -> PassThrough:
+    """The entry, its upstream told whether clear text was accepted."""
+    _check_deletion(entry)
+    _check_trust(entry)
+    return attrs.evolve(entry, upstream=attrs.evolve(entry.upstream, cleartext=entry.cleartext))
+
+
+def contradictions(document: Document) -> Iterator[Finding]:
+    """Between the entries of a whole configuration."""
+    if document.state != "memory:":
+        text = "this version keeps no state, so there is nothing to store where this says"
+        yield ("state",), WrongValue(text, remedy='write state = "memory:", or leave it out')
+    if not document.listener:
+        remedy = 'add [[listener]] with pop3 = "127.0.0.1:1110"'
+        yield ("listener",), WrongValue("nothing to listen on", remedy=remedy)
+    if not document.passthrough:
+        remedy = 'add [[passthrough]] with upstream = "imaps://imap.example.org"'
+        yield ("passthrough",), WrongValue("no upstream", remedy=remedy)
+    yield from _shared_addresses(document.listener)
+    yield from _never_reached(document.passthrough)
+
+
+def _check_deletion(entry: PassThrough) -> None:
+    if entry.trash is not None and entry.delete != "trash":
+        raise WrongValue(
+            f'a trash mailbox is named, but delete = "{entry.delete}" does not use it',
+            remedy='write delete = "trash", or leave trash out',
+            key="trash",
+        )
+    if entry.expunge_without_uidplus and entry.delete == "flag":
+        raise WrongValue(
+            'delete = "flag" never expunges',
+            remedy='write delete = "expunge" or "trash", or leave expunge_without_uidplus out',
+            key="expunge_without_uidplus",
+        )
+
+
+def _check_trust(entry: PassThrough) -> None:
+    if entry.ca is not None and entry.pin is not None:
+        raise WrongValue(
+            "a pin already names the one certificate that is trusted, so ca would never be asked",
+            remedy="leave ca or pin out",
+            key="ca",
+        )
+    if entry.upstream.security != "none":
+        return
+    if entry.ca is not None or entry.pin is not None:
+        key = "pin" if entry.ca is None else "ca"
+        raise WrongValue(f"{key} is named, but imap:// has no TLS", remedy="write imaps://…", key="upstream")
+    if not (entry.cleartext or is_loopback(entry.upstream.host)):
+        raise WrongValue(
+            f"imap:// would send passwords to {entry.upstream.host} in clear",
+            remedy="write imaps:// or imap+starttls://; where the way there is safe by itself, "
+            "cleartext = true in [[passthrough]] of a configuration file allows it",
+            key="upstream",
+        )
+
+
+def _shared_addresses(listeners: tuple[Listener, ...]) -> Iterator[Finding]:
+    seen: list[Endpoint] = []
+    for index, listener in enumerate(listeners):
+        for key, endpoint in (("pop3", listener.pop3), ("pop3s", listener.pop3s)):
+            if endpoint is None:
+                continue
+            if other := next((other for other in seen if _overlap(endpoint, other)), None):
+                text = f"{endpoint} is taken by another listener ({other})"
+                yield ("listener", index, key), WrongValue(text, remedy="choose another port or address")
+            seen.append(endpoint)
+
+
+def _overlap(one: Endpoint, other: Endpoint) -> bool:
+    """Whether the system would refuse the second: the same port on the same address or on all of its family."""
+    if one.port != other.port or one.port == 0:
+        return False
+    if one.host == other.host or "" in (one.host, other.host):
+        return True
+    same_family = (":" in one.host) == (":" in other.host)
+    return same_family and bool({one.host, other.host} & {"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
+
+
+def _never_reached(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
+    earlier: set[str] = set()
+    for index, entry in enumerate(entries):
+        if "*" in earlier or entry.users in earlier:
+            pattern = entry.users if entry.users in earlier else "*"
+            text = f'never reached: users = "{pattern}" stands in an earlier entry, and the first that fits is taken'
+            remedy = "remove one of the two, or put the narrower first"
+            yield ("passthrough", index, "users"), WrongValue(text, remedy=remedy)
+        earlier.add(entry.users)

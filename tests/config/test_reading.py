@@ -1,0 +1,270 @@
+"""Whatever is written wrong, in a file or in flags, is answered with its line, its key and what to write instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.config import Config, ConfigError, Endpoint, from_flags, load
+
+EXAMPLE = Path(__file__).parents[2] / "etc" / "popbridge.toml"
+
+GOOD = """
+[[listener]]
+pop3 = "127.0.0.1:1110"
+
+[[passthrough]]
+upstream = "imaps://imap.example.org"
+"""
+LISTENER = '[[listener]]\npop3 = "127.0.0.1:1110"\n'
+PASSTHROUGH = '[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
+
+
+def loaded(directory: Path, text: str) -> Config:
+    file = directory / "popbridge.toml"
+    file.write_text(text, encoding="utf-8")
+    return load(file)
+
+
+# The file, and of its first mistake: the line, the key, a word of the text, a word of the remedy.
+BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
+    # TOML itself
+    ("pop3 = 127.0.0.1:1110\n", 1, "pop3", "not TOML", "quotes"),
+    ("\n[[listener]\n", 2, "", "not TOML", "key = value"),
+    ('[[listener]]\npop3 = "a\n', 2, "pop3", "not TOML", "quotes"),
+    ("trace = true\ntrace = false\n", 2, "trace", "not TOML", "key = value"),
+    ("# só\n[[listener]]\npop3 =\n", 3, "pop3", "not TOML", "quotes"),
+    # nothing there
+    ("", None, "listener", "nothing to listen on", "[[listener]]"),
+    (LISTENER, None, "passthrough", "no upstream", "imaps://"),
+    ("[[listener]]\n" + PASSTHROUGH, 1, "listener", "no address", "127.0.0.1:1110"),
+    (LISTENER + '[[passthrough]]\nusers = "*"\n', 3, "passthrough.upstream", "missing", "imaps://imap.example.org"),
+    # shapes
+    ('[listener]\npop3 = ":110"\n' + PASSTHROUGH, 1, "listener", "double brackets", "[[listener]]"),
+    ("listener = 5\n" + PASSTHROUGH, 1, "listener", "list", "[["),
+    ("listener = [5]\n" + PASSTHROUGH, 1, "listener", "table", "key = value"),
+    ("timeouts = 5\n" + GOOD, 1, "timeouts", "table", "key = value"),
+    ('trace = "yes"\n' + GOOD, 1, "trace", "true or false", "true or false"),
+    # keys
+    ('colour = "red"\n' + GOOD, 1, "colour", "no such key", "state"),
+    (LISTENER + 'pop = ":110"\n' + PASSTHROUGH, 3, "listener.pop", "no such key", "did you mean pop3"),
+    (GOOD + "[timeout]\nidle = 5\n", 7, "timeout", "no such key", "timeouts"),
+    (GOOD + "[timeouts]\nidel = 5\n", 8, "timeouts.idel", "no such key", "did you mean idle"),
+    (GOOD + '[[account]]\nuser = "ann"\n', 7, "account", "not in this version", "[[passthrough]]"),
+    (GOOD + 'purge = "30d"\n', 7, "passthrough.purge", "not in this version", "leave it out"),
+    # addresses
+    ("[[listener]]\npop3 = 1110\n" + PASSTHROUGH, 2, "listener.pop3", "port alone", 'pop3 = "127.0.0.1:1110"'),
+    ('[[listener]]\npop3 = "localhost:1110"\n' + PASSTHROUGH, 2, "listener.pop3", "IP address", "127.0.0.1:1110"),
+    ('[[listener]]\npop3s = "127.0.0.1"\n' + PASSTHROUGH, 2, "listener.pop3s", "no port", "127.0.0.1:1110"),
+    ('[[listener]]\npop3 = "::1:110"\n' + PASSTHROUGH, 2, "listener.pop3", "brackets", "[::1]:110"),
+    ('[[listener]]\npop3 = "*:110"\n' + PASSTHROUGH, 2, "listener.pop3", "star", '":110"'),
+    ('[[listener]]\npop3 = ":70000"\n' + PASSTHROUGH, 2, "listener.pop3", "65535", ":1110"),
+    (LISTENER + LISTENER + PASSTHROUGH, 4, "listener.pop3", "taken", "another port"),
+    (LISTENER + 'pop3s = ":1110"\n' + PASSTHROUGH, 3, "listener.pop3s", "taken", "another port"),
+    # the rest of a listener
+    (LISTENER + "tls = true\n" + PASSTHROUGH, 3, "listener.tls", "neither", "self-signed"),
+    (
+        LISTENER + 'tls = { certificate = "no.pem", key = "no.pem" }\n' + PASSTHROUGH,
+        3,
+        "listener.tls.certificate",
+        "cannot be read",
+        "PEM",
+    ),
+    (LISTENER + 'tls.certificate = "popbridge.toml"\n' + PASSTHROUGH, 3, "listener.tls.key", "missing", "key.pem"),
+    (LISTENER + 'nul = "drop"\n' + PASSTHROUGH, 3, "listener.nul", "drop", '"keep" or "replace"'),
+    (LISTENER + 'sasl = ["PLAIN", "CRAM-MD5"]\n' + PASSTHROUGH, 3, "listener.sasl", "CRAM-MD5", '"XOAUTH2"'),
+    (LISTENER + 'sasl = ["PLAIN", "PLAIN"]\n' + PASSTHROUGH, 3, "listener.sasl", "twice", "once"),
+    (LISTENER + "cleartext = 1\n" + PASSTHROUGH, 3, "listener.cleartext", "true or false", "true or false"),
+    # upstreams
+    (
+        LISTENER + '[[passthrough]]\nupstream = "imap.example.org"',
+        4,
+        "passthrough.upstream",
+        "not a URL",
+        "imaps://imap.example.org",
+    ),
+    (
+        LISTENER + '[[passthrough]]\nupstream = "https://example.org"',
+        4,
+        "passthrough.upstream",
+        "none of",
+        "imaps://example.org",
+    ),
+    (
+        LISTENER + '[[passthrough]]\nupstream = "pop3s://pop.example.org"',
+        4,
+        "passthrough.upstream",
+        "not in this version",
+        "imaps://",
+    ),
+    (LISTENER + '[[passthrough]]\nupstream = "auto"', 4, "passthrough.upstream", "searches", "imaps://"),
+    (
+        LISTENER + '[[passthrough]]\nupstream = "imaps://ann:pw@h.example"',
+        4,
+        "passthrough.upstream",
+        "password",
+        "imaps://h.example",
+    ),
+    (
+        LISTENER + '[[passthrough]]\nupstream = "imap://imap.example.org"',
+        4,
+        "passthrough.upstream",
+        "in clear",
+        "cleartext = true",
+    ),
+    (LISTENER + '[[passthrough]]\nupstream = "imaps://h:99999"', 4, "passthrough.upstream", "port", "imaps://"),
+    (LISTENER + '[[passthrough]]\nupstream = "imaps://h/50%"', 4, "passthrough.upstream", "%", "%25"),
+    (LISTENER + '[[passthrough]]\nupstream = "imaps://h/a?b"', 4, "passthrough.upstream", "percent-encoded", "%3F"),
+    (LISTENER + '[[passthrough]]\nupstream = "imaps://h/%ff"', 4, "passthrough.upstream", "UTF-8", "percent-encode"),
+    (LISTENER + '[[passthrough]]\nupstream = "imaps://h/a%0d%0ab"', 4, "passthrough.upstream", "control", "imaps://"),
+    # the rest of an entry
+    (GOOD + 'delete = "hide"', 7, "passthrough.delete", "not in this version", '"expunge"'),
+    (GOOD + 'delete = "never"', 7, "passthrough.delete", "never", '"flag"'),
+    (GOOD + 'seen = "retrieved"', 7, "passthrough.seen", "not in this version", '"never"'),
+    (GOOD + 'trash = "Bin"', 7, "passthrough.trash", "does not use it", 'delete = "trash"'),
+    (GOOD + 'delete = "trash"\ntrash = "a\\nb"', 8, "passthrough.trash", "control", '"Trash"'),
+    (GOOD + "expunge_without_uidplus = true", 7, "passthrough.expunge_without_uidplus", "never expunges", "expunge"),
+    (GOOD + 'uidl = "gmail"', 7, "passthrough.uidl", "store", "bridge"),
+    (GOOD + 'uidl = "nosuch"', 7, "passthrough.uidl", "nosuch", "bridge"),
+    (GOOD + 'login = "{domain}"', 7, "passthrough.login", "braces", "{user}"),
+    (GOOD + 'pin = "12:34"', 7, "passthrough.pin", "64 hex", "openssl"),
+    (GOOD + 'ca = "no.pem"', 7, "passthrough.ca", "cannot be read", "PEM"),
+    (GOOD + f'ca = "popbridge.toml"\npin = "{"9f" * 32}"', 7, "passthrough.ca", "pin", "leave"),
+    (
+        GOOD.replace("imaps://imap.example.org", "imap://127.0.0.1") + f'pin = "{"9f" * 32}"',
+        6,
+        "passthrough.upstream",
+        "no TLS",
+        "imaps://",
+    ),
+    (GOOD + "max_deletions = -1", 7, "passthrough.max_deletions", "whole number", "0"),
+    (GOOD + 'users = ""', 7, "passthrough.users", "empty", "*"),
+    (GOOD + PASSTHROUGH, 7, "passthrough.users", "never reached", "narrower first"),
+    (GOOD + 'users = "*@a"\n' + PASSTHROUGH + 'users = "*@a"', 10, "passthrough.users", "never reached", "remove"),
+    (GOOD + PASSTHROUGH + 'users = "*@a"', 9, "passthrough.users", "never reached", "narrower first"),
+    # times, limits, state
+    (GOOD + '[timeouts]\nidle = "10 minutes"', 8, "timeouts.idle", "duration", '"10m"'),
+    (GOOD + "[timeouts]\nconnect = 0", 8, "timeouts.connect", "above nothing", "30s"),
+    (GOOD + "[limits]\nconnections = 0", 8, "limits.connections", "from 1", "from 1"),
+    (GOOD + "[limits]\nline = 1.5", 8, "limits.line", "whole number", "whole number"),
+    ('state = "sqlite:popbridge.sqlite"\n' + GOOD, 1, "state", "keeps no state", "memory:"),
+    ('state = "postgresql://db"\n' + GOOD, 1, "state", "keeps no state", "memory:"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_FILES)
+def test_a_bad_file_names_line_key_and_remedy(tmp_path: Path, bad: tuple[str, int | None, str, str, str]) -> None:
+    text, line, key, says, remedy = bad
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, text)
+
+    found = [problem for problem in caught.value.problems if problem.key == key]
+    assert found, caught.value
+    assert (found[0].line, says in found[0].text, remedy in found[0].remedy) == (line, True, True), found[0]
+    assert str(caught.value).startswith("popbridge.toml")
+
+
+def test_a_good_file_has_paths_relative_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+
+    config = loaded(tmp_path, "\ufeff" + GOOD.replace("\n", "\r\n") + 'ca = "ca.pem"\r\n')
+
+    assert config.base == tmp_path
+    assert config.passthrough[0].ca == tmp_path / "ca.pem"
+
+
+def test_mistakes_in_several_lines_are_reported_together(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, GOOD + 'delete = "x"\nuidel = "y"\n[limits]\nline = "z"\n')
+
+    assert [problem.line for problem in caught.value.problems] == [7, 8, 10]
+
+
+def test_a_file_that_is_not_there_or_not_text_is_no_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read \(No such file"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"\n# \xe4\n")
+    with pytest.raises(ConfigError, match=r"latin.toml, line 2: the file is not UTF-8; save it as UTF-8"):
+        load(tmp_path / "latin.toml")
+
+
+def test_the_example_loads_and_so_it_does_with_all_its_suggestions(tmp_path: Path) -> None:
+    assert load(EXAMPLE).listeners[0].pop3 == Endpoint("127.0.0.1", 1110)
+    for name in ("chain.pem", "key.pem", "own-authority.pem"):
+        (tmp_path / name).touch()
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for either in ('tls = "self-signed"', 'pin = "'):  # the second of an alternative
+        text = text.replace(f"# {either}", f"#-{either}")
+    switched_on = "\n".join(
+        line[2:]
+        if line.startswith(("# [", "# ")) and ("=" in line.split("#")[1] or "[" in line.split("#")[1])
+        else line
+        for line in text.replace('delete = "flag"', 'delete = "trash"').split("\n")
+        if not line.startswith(("# Popbridge", "# Try", "# Relative"))
+    )
+
+    config = loaded(tmp_path, switched_on)
+
+    assert config.trace
+    assert config.listeners[1].pop3s == Endpoint("", 995)
+    assert config.passthrough[0].trash == "Trash"
+    assert (config.timeouts, config.limits) == (
+        type(config.timeouts)(),
+        type(config.limits)(),
+    )  # as it says: the defaults
+
+
+def flags(**given: Any) -> Config:
+    absent = {"state": None, "delete": None, "seen": None, "certificate": None, "key": None}
+    return from_flags(**{"pop3": [], "pop3s": [], "upstream": [], **absent, **given})
+
+
+def test_flags_alone_are_enough() -> None:
+    config = flags(pop3=["127.0.0.1:1110", "[::1]:1110"], pop3s=[":995"], upstream=["imap://127.0.0.1:10143"])
+
+    assert [listener.pop3 or listener.pop3s for listener in config.listeners] == [
+        Endpoint("127.0.0.1", 1110),
+        Endpoint("::1", 1110),
+        Endpoint("", 995),
+    ]
+    assert config.passthrough[0].users == "*"
+    assert config.base == Path.cwd()
+
+
+_POP3: dict[str, Any] = {"pop3": ["127.0.0.1:1110"]}
+_UP: dict[str, Any] = {"upstream": ["imaps://h"]}
+BAD_FLAGS: list[tuple[dict[str, Any], str, str, str]] = [
+    (_UP, "--pop3", "nothing to listen on", "--pop3 127.0.0.1:1110"),
+    (_POP3, "--upstream", "no upstream", "--upstream imaps://"),
+    ({**_UP, "pop3": ["1110"]}, "--pop3", "port alone", "--pop3 127.0.0.1:1110"),
+    ({**_UP, "pop3s": ["::1:995"]}, "--pop3s", "brackets", "--pop3s [::1]:995"),
+    ({**_UP, "pop3": [":1", ":1"]}, "--pop3", "taken", "another port"),
+    ({**_POP3, "upstream": ["imap.example.org"]}, "--upstream", "not a URL", "--upstream imaps://imap.example.org"),
+    ({**_POP3, "upstream": ["imap://192.0.2.1"]}, "--upstream", "in clear", "imaps://"),
+    ({**_POP3, "upstream": ["imaps://a", "imaps://b"]}, "--upstream", "never reached", "give one"),
+    ({**_POP3, **_UP, "state": "sqlite:x"}, "--state", "keeps no state", "memory:"),
+    ({**_POP3, **_UP, "delete": "archive"}, "--delete", "not in this version", "trash"),
+    ({**_POP3, **_UP, "seen": "always"}, "--seen", "always", "never"),
+    ({**_POP3, **_UP, "certificate": str(EXAMPLE)}, "--key", "missing", "--key key.pem"),
+    ({**_POP3, **_UP, "key": str(EXAMPLE)}, "--certificate", "missing", "--certificate chain.pem"),
+    ({**_POP3, **_UP, "key": str(EXAMPLE), "certificate": "no.pem"}, "--certificate", "cannot be read", "PEM"),
+]
+
+
+@pytest.mark.parametrize(("given", "flag", "says", "remedy"), BAD_FLAGS)
+def test_a_bad_flag_is_named_with_its_remedy(given: dict[str, Any], flag: str, says: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        flags(**given)
+
+    [problem] = caught.value.problems
+    assert problem.line is None
+    assert (problem.key, says in problem.text, remedy in problem.remedy) == (flag, True, True), problem
+
+
+def test_a_mistake_shared_by_all_listeners_is_said_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        flags(pop3=[":1", ":2"], pop3s=[":3"], upstream=["imaps://h"], certificate=str(EXAMPLE))
+
+    assert len(caught.value.problems) == 1
