@@ -3,15 +3,18 @@
 The second way is Python's imaplib: what the bridge delivers is compared with what imaplib reads.
 """
 
+import abc
 import contextlib
 import imaplib
 import re
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from attrs import frozen
+
+from tests.peers.child import Child
 
 # imaplib gives up on lines over a million octets; a listing of 100,000 UIDs is one line of 600 kB.
 imaplib._MAXLINE = 100_000_000  # type: ignore[attr-defined]  # not public, and the only way to raise it
@@ -37,19 +40,41 @@ class Login(Protocol):
     def password(self) -> str: ...
 
 
-@runtime_checkable
-class ImapServer(Login, Protocol):
+class ImapServer(abc.ABC):
     """A running server; `user` and `password` are of a user who is always there."""
 
+    name: str
+    host = "127.0.0.1"
+    port: int
+    tls_port: int | None = None
+    user = "user"
+    password = PASSWORD
+    pid: int
+
+    @abc.abstractmethod
     def add_user(self, user: str, password: str = PASSWORD) -> None:
         """A further user with an empty INBOX."""
 
+    @abc.abstractmethod
+    def log(self) -> str:
+        """What the server has written so far."""
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Ends all its processes; harmless when they have ended."""
+
     def connect(self, user: str | None = None, password: str | None = None) -> imaplib.IMAP4:
         """A session of its own, logged in."""
+        return log_in(Mailbox(self, user or self.user, self.password if password is None else password))
 
-    def log(self) -> str: ...
-
-    def stop(self) -> None: ...
+    def _started(self, child: Child) -> None:
+        """Returns when it takes connections; ends it with its log printed when it does not."""
+        try:
+            child.until_accepting(self.host, self.port)
+        except BaseException:
+            print(self.log())
+            self.stop()
+            raise
 
 
 @frozen

@@ -1,0 +1,108 @@
+"""Courier as the tests' upstream: no LITERAL+, MOVE, CONDSTORE or ESEARCH, and its own ideas about line ends."""
+
+import base64
+import contextlib
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.peers.certificates import Certificate
+from tests.peers.child import free_port
+from tests.peers.servers.imap_server import PASSWORD, ImapServer
+from tests.peers.servers.overlaid import start_overlaid, unpacked
+
+# couriertcpd hands its environment to imaplogin, which hands it to imapd: their settings are variables.
+_START = """
+mkdir -p /run/courier/authdaemon
+set -a
+. /etc/courier/authdaemonrc
+/usr/lib/courier/courier-authlib/authdaemond &
+. /etc/courier/imapd
+. /etc/courier/imapd-ssl
+IMAP_STARTTLS={starttls}
+IMAP_EMPTYTRASH=
+TLS_CERTFILE={own}/server-and-key.pem
+TLS_DHPARAMS=
+TLS_CACHEFILE=
+tcpd="/usr/sbin/couriertcpd -address={host} -nodnslookup -noidentlookup -maxprocs=300 -maxperip=300"
+login="/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
+if [ {tls_port} != 0 ]; then
+    IMAP_TLS=1 $tcpd {tls_port} /usr/bin/couriertls -server -tcpd $login &
+fi
+exec $tcpd {port} $login
+"""
+
+
+class Courier(ImapServer):
+    """A running Courier; see `courier()`."""
+
+    name = "courier"
+
+    def __init__(self, own: Path, tls: Certificate | None = None) -> None:
+        self._own = own
+        self._packages = unpacked("courier")
+        self._users: dict[str, str] = {}
+        self.port = free_port()
+        self.tls_port = free_port() if tls else None
+        (own / "run").mkdir()
+        (own / "mail").mkdir()
+        self._etc = own / "etc" / "courier"
+        shutil.copytree(self._packages / "etc" / "courier", self._etc)
+        rc = self._etc / "authdaemonrc"
+        rc.write_text(rc.read_text() + '\nauthmodulelist="authuserdb"\n')
+        # couriertls gives up root's rights, which it has not, in favour of a user that the packages' scripts would make.
+        for table, line in (("passwd", "courier:x:8:8::/:/bin/sh"), ("group", "courier:x:8:")):
+            (own / "etc" / table).write_text(f"{Path('/etc', table).read_text()}{line}\n")
+        if tls:
+            (own / "server-and-key.pem").write_bytes(tls.key.read_bytes() + tls.certificate.read_bytes())
+        start = _START.format(
+            own=own, host=self.host, port=self.port, tls_port=self.tls_port or 0, starttls="YES" if tls else "NO"
+        )
+        self.add_user(self.user)
+        self._child = start_overlaid("courier", own, ["sh", "-c", start])
+        self.pid = self._child.pid
+        self._started(self._child)
+
+    def add_user(self, user: str, password: str = PASSWORD) -> None:
+        home = self._own / "mail" / user
+        for folder in ("cur", "new", "tmp", ".Trash/cur", ".Trash/new", ".Trash/tmp"):
+            (home / "Maildir" / folder).mkdir(parents=True)
+        (home / "Maildir" / ".Trash" / "maildirfolder").touch()
+        self._users[user] = password
+        accounts = (f"{name}\thome={self._own}/mail/{name}|uid=8|gid=8\n" for name in self._users)
+        secrets = (f"{name}\tsystempw={{SHA256}}{_sha256(word)}\n" for name, word in self._users.items())
+        self._table("userdb.dat", [*accounts, ".\n"])
+        self._table("userdbshadow.dat", [*secrets, ".\n"])
+
+    def _table(self, name: str, lines: list[str]) -> None:
+        """What makeuserdb does, without the path of the system's file; the new one takes the old one's place whole."""
+        program = self._packages / "usr" / "lib" / "courier" / "courier-authlib" / "makedatprog"
+        subprocess.run([program, "-", self._etc / f"{name}.new", self._etc / name], input="".join(lines).encode(), check=True)
+        (self._etc / name).chmod(0o600)
+
+    def log(self) -> str:
+        return self._child.text()
+
+    def stop(self) -> None:
+        self._child.kill()
+
+
+@contextlib.contextmanager
+def courier(tls: Certificate | None = None) -> Iterator[Courier]:
+    """A Courier for the time of the block; tls gives STARTTLS and `tls_port`."""
+    own = Path(tempfile.mkdtemp(prefix="courier-"))
+    try:
+        server = Courier(own, tls)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _sha256(word: str) -> str:
+    return base64.b64encode(hashlib.sha256(word.encode()).digest()).decode()
