@@ -1,0 +1,87 @@
+"""What a conversation with an IMAP server brings forth, in the order of the wire."""
+
+from attrs import field, frozen
+
+from bridge.imap.commands import Command, Tag
+from bridge.imap.listing import ListingRows
+from bridge.imap.responses import Response, Status
+from bridge.names import Uid
+
+
+@frozen
+class Greeted:
+    status: Status
+
+
+@frozen
+class Responded:
+    """Untagged data; `command` is the oldest in flight, which need not be what caused it."""
+
+    response: Response
+    command: Command | None
+
+
+@frozen
+class BodyBegan:
+    """A message, or a section of it (upper case), comes: `size` octets, from `origin` on if it is a part.
+
+    `uid` where the server has named it already; what was asked for tells otherwise.
+    """
+
+    uid: Uid | None
+    section: str
+    origin: int | None
+    size: int
+
+
+@frozen
+class BodyOctets:
+    octets: bytes = field(repr=False)
+
+
+@frozen
+class BodyEnded:
+    """The response is complete (or its next body begins). `uid` None: the server never named it."""
+
+    uid: Uid | None
+
+
+@frozen
+class BodyAbsent:
+    """NIL where a body belongs: the message is gone."""
+
+    uid: Uid | None
+    section: str
+
+
+@frozen
+class Challenged:
+    """The server's turn in AUTHENTICATE, decoded; to be answered with `respond`."""
+
+    octets: bytes = field(repr=False)
+
+
+@frozen
+class Idling:
+    """IDLE has begun; `done` ends it."""
+
+
+@frozen
+class Completed:
+    tag: Tag
+    command: Command
+    status: Status
+
+
+Event = (
+    Greeted
+    | Responded
+    | ListingRows
+    | BodyBegan
+    | BodyOctets
+    | BodyEnded
+    | BodyAbsent
+    | Challenged
+    | Idling
+    | Completed
+)

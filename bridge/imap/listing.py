@@ -1,0 +1,134 @@
+"""The fast way through a listing: 100,000 `* n FETCH (UID u RFC822.SIZE s …)` lines into a few arrays.
+
+One regular expression takes every row of the shape this server writes; any other line is left for `parser`, at its
+place. So nothing is skipped, and nothing is made up.
+"""
+
+import re
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import add
+
+from attrs import define, field, frozen
+
+from bridge.imap.internaldate import PATTERN as DATE
+from bridge.imap.internaldate import NoDateError, day, minute, second
+from bridge.imap.lexer import spelled
+from bridge.imap.responses import Fetched
+
+DELETED = "\\Deleted"
+HIDDEN = "$POP3Deleted"
+
+
+@frozen
+class ListingRows:
+    """Columns of equal length, in the server's order: sequence number, UID, RFC822.SIZE, seconds since 1970.
+
+    `dates` has -1 where unknown. `deleted` and `hidden` have 1 where the message carries \\Deleted or $POP3Deleted.
+    """
+
+    numbers: "array[int]"  # I
+    uids: "array[int]"  # I
+    sizes: "array[int]"  # Q
+    dates: "array[int]"  # q
+    deleted: bytes
+    hidden: bytes
+
+
+# How each item looks in a row; sizes up to 18 digits fit a signed 64-bit number whatever they are.
+_ITEMS = {
+    b"UID": rb"([1-9][0-9]{0,9})",
+    b"RFC822.SIZE": rb"([0-9]{1,18})",
+    b"FLAGS": rb"\(([^()\x00-\x1f\x7f]*+)\)",
+    b"INTERNALDATE": DATE,
+    b"MODSEQ": rb"\([0-9]{1,19}\)",
+}
+_GROUPS = re.compile(rb"(?<!\\)\((?!\?)")
+
+
+@frozen
+class Shape:
+    """One order and spelling of the items: `run` matches as many rows as there are, `row` gives one row's columns."""
+
+    names: tuple[bytes, ...]
+    run: re.Pattern[bytes]
+    row: re.Pattern[bytes]
+
+
+def shape(names: Sequence[bytes]) -> Shape | None:
+    """None where a row is not a plain listing row."""
+    plain = [name.upper() for name in names]
+    if len(set(plain)) < len(plain) or not set(plain) <= _ITEMS.keys() or not {b"UID", b"RFC822.SIZE"} <= set(plain):
+        return None
+    items = b" ".join(re.escape(name) + b" " + _ITEMS[known] for name, known in zip(names, plain, strict=True))
+    row = rb"\* ([1-9][0-9]{0,9}) FETCH \(" + items + rb"\)\r\n"
+    return Shape(tuple(plain), re.compile(b"(?:" + _GROUPS.sub(b"(?:", row) + b")*+"), re.compile(row))
+
+
+@define
+class Shapes:
+    """The shapes that this connection's server was seen to use; a server has one or two."""
+
+    current: Shape | None = None
+    _known: dict[tuple[bytes, ...], Shape | None] = field(factory=dict)
+
+    def learn(self, names: Sequence[bytes]) -> None:
+        """A row of these items had to be read the slow way."""
+        key = tuple(names)
+        if key not in self._known:
+            if len(self._known) == 16:
+                return
+            self._known[key] = shape(key)
+        self.current = self._known[key] or self.current
+
+
+@lru_cache(4096)
+def _is_deleted(flags: bytes) -> bool:
+    return any(spelled(flag) == DELETED for flag in flags.split())
+
+
+@lru_cache(4096)
+def _is_hidden(flags: bytes) -> bool:
+    return any(spelled(flag) == HIDDEN for flag in flags.split())
+
+
+def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows | None:
+    """The rows that `rows.run` found there; None where a number or a date is out of bounds after all."""
+    numbers, *rest = zip(*rows.row.findall(octets, begin, end), strict=True)
+    columns = iter(rest)
+    uids = sizes = array("I")
+    dates, deleted, hidden = array("q", [-1]) * len(numbers), bytes(len(numbers)), bytes(len(numbers))
+    try:
+        for name in rows.names:
+            match name:
+                case b"UID":
+                    uids = array("I", map(int, next(columns)))
+                case b"RFC822.SIZE":
+                    sizes = array("Q", map(int, next(columns)))
+                case b"FLAGS":
+                    flags = next(columns)
+                    deleted, hidden = bytes(map(_is_deleted, flags)), bytes(map(_is_hidden, flags))
+                case b"INTERNALDATE":
+                    days, minutes, seconds = next(columns), next(columns), next(columns)
+                    dates = array("q", map(add, map(day, days), map(add, map(minute, minutes), map(second, seconds))))
+                case _:
+                    pass
+        return ListingRows(array("I", map(int, numbers)), uids, sizes, dates, deleted, hidden)
+    except (OverflowError, NoDateError):
+        return None
+
+
+def one_row(fetched: Fetched) -> ListingRows | None:
+    """A row that was read the slow way; None if it says no UID or no size."""
+    if fetched.uid is None or fetched.size is None:
+        return None
+    flags = fetched.flags or frozenset()
+    return ListingRows(
+        array("I", [fetched.number]),
+        array("I", [fetched.uid]),
+        array("Q", [fetched.size]),
+        array("q", [-1 if fetched.internaldate is None else fetched.internaldate]),
+        bytes([DELETED in flags]),
+        bytes([HIDDEN in flags]),
+    )
