@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
+from weakref import ref
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -81,8 +82,9 @@ class _Client:
         self._judge = judge
         self._server_name = None if _is_address(hostname) else hostname.encode("ascii")  # RFC 6066, section 3
 
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802, N803  # the interface's names
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802, N803  # the interface's
         connection = SSL.Connection(self._context, None)
+        protocol = ref(tlsProtocol)  # the protocol holds the connection, which holds the callback
         if self._server_name is not None:
             connection.set_tlsext_host_name(self._server_name)
 
@@ -91,9 +93,9 @@ class _Client:
                 refused = self._judge(certificate, error, depth, bool(verdict))
             except Exception as unexpected:  # noqa: BLE001  # OpenSSL's C code would swallow it, and an unread certificate is refused
                 refused = f"the certificate cannot be read ({unexpected.__class__.__name__})"
-            if refused is not None:
+            if refused is not None and (failing := protocol()) is not None:
                 reason = Failure(CertificateRejected(refused))  # type: ignore[no-untyped-call]  # as above
-                tlsProtocol.failVerification(reason)  # type: ignore[no-untyped-call]  # as above
+                failing.failVerification(reason)  # type: ignore[no-untyped-call]  # as above
             return refused is None
 
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)

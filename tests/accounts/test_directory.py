@@ -1,0 +1,114 @@
+"""The first entry that fits a login says which account it is, whatever octets the login is made of."""
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.accounts.account import Account
+from bridge.accounts.directory import Directory, LoginNotAllowed
+from bridge.config import PassThrough, Upstream
+
+UPSTREAM = Upstream("imap", "tls", "imap.example.org", 993)
+OTHER = Upstream("imap", "tls", "imap.other.example", 993, "My Mail")
+
+
+def entry(users: str = "*", login: str = "{user}", upstream: Upstream = UPSTREAM) -> PassThrough:
+    return PassThrough(users=users, login=login, upstream=upstream)
+
+
+def found(login: bytes, *entries: PassThrough) -> Account:
+    account = Directory(entries).find(login)
+    assert account is not None
+    return account
+
+
+def test_the_first_entry_that_fits_is_taken() -> None:
+    entries = entry("ann@*", upstream=OTHER), entry("*@example.org"), entry("*", upstream=OTHER)
+
+    assert found(b"bob@example.org", *entries).passthrough is entries[1]
+    assert found(b"ann@example.org", *entries).passthrough is entries[0]
+    assert found(b"carl", *entries).passthrough is entries[2]
+
+
+def test_a_login_that_fits_nothing_is_nobody_s() -> None:
+    assert Directory((entry("*@example.org"),)).find(b"ann@example.com") is None
+    assert Directory(()).find(b"ann") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "login", "fits"),
+    [
+        ("*@example.org", b"ann@EXAMPLE.org", True),
+        ("*@Example.ORG", b"ann@example.org", True),
+        ("Ann@*", b"ann@example.org", False),
+        ("a[nb]?@*", b"anx@e", True),
+        ("*", b"\xff\xfe", True),
+        ("*@b\u00fccher.example", "ann@B\u00dcCHER.example".encode(), True),
+        ("\u00fc*", "\u00fcmit".encode(), True),
+        ("?@e", b"\xe4@e", True),
+        ("*@example.org", b"ann@example.org@example.com", False),
+        ("*.org", b"ann@example.org", True),
+    ],
+)
+def test_a_pattern_keeps_case_but_in_the_domain(pattern: str, login: bytes, fits: bool) -> None:
+    assert (Directory((entry(pattern),)).find(login) is not None) == fits
+
+
+@pytest.mark.parametrize(
+    ("template", "login", "sent"),
+    [
+        ("{user}", b"ann@example.org", b"ann@example.org"),
+        ("{local}", b"ann@example.org", b"ann"),
+        ("{local}", b"ann", b"ann"),
+        ("{local}", b"a@b@c", b"a@b"),
+        ("{local}+{local}@m\u00fcller.example", b"\xff@x", b"\xff+\xff@m\xc3\xbcller.example"),
+        ("DOMAIN\\{user}", b"ann", b"DOMAIN\\ann"),
+        ("{user}", b"{local}", b"{local}"),
+        ("{user}!", b"{user}", b"{user}!"),
+        ("shared", b"ann", b"shared"),
+    ],
+)
+def test_the_template_makes_the_login_that_is_sent(template: str, login: bytes, sent: bytes) -> None:
+    assert found(login, entry(login=template)).login == sent
+
+
+def test_state_is_kept_by_upstream_and_login_as_sent() -> None:
+    same = {found(b"ann@a", entry(login="{local}")).name, found(b"ann@b", entry(login="{local}")).name}
+    assert same == {"imaps://imap.example.org:993/INBOX ann"}
+    assert found(b"ann", entry()).name != found(b"ann", entry(upstream=OTHER)).name
+    assert found(b"ann", entry()).name != found(b"Ann", entry()).name
+
+
+@given(st.binary(min_size=1, max_size=30), st.binary(min_size=1, max_size=30))
+def test_different_logins_are_different_accounts_with_printable_names(one: bytes, other: bytes) -> None:
+    directory = Directory((attrs.evolve(entry(), master_users=True),))
+    names = []
+    for login in (one, other):
+        try:
+            account = directory.find(login)
+        except LoginNotAllowed:
+            return
+        assert account is not None
+        assert account.login == login
+        assert account.name.isascii()
+        assert account.name.isprintable()
+        names.append(account.name)
+    assert (names[0] == names[1]) == (one == other)
+
+
+@pytest.mark.parametrize("login", [b"", b"a\rb", b"a\nb", b"a\0b", b"\x7f", b"x" * 1025])
+def test_no_empty_long_or_controlling_login_goes_upstream(login: bytes) -> None:
+    with pytest.raises(LoginNotAllowed):
+        Directory((attrs.evolve(entry(), master_users=True),)).find(login)
+
+
+def test_a_login_of_one_kibibyte_is_let_through() -> None:
+    assert found(b"x" * 1024, entry()).login == b"x" * 1024
+
+
+def test_a_master_user_s_star_needs_the_owner_s_word() -> None:
+    with pytest.raises(LoginNotAllowed, match="master_users"):
+        Directory((entry(),)).find(b"ann*admin")
+
+    assert found(b"ann*admin", attrs.evolve(entry(), master_users=True)).login == b"ann*admin"
