@@ -157,10 +157,10 @@ def _pairs(octets: bytes, mechanism: str) -> dict[bytes, bytes]:
 def _gs2_authzid(header: bytes) -> bytes:
     """The name in a GS2 header (RFC 5801, section 4): `n,a=name,`; empty where there is none."""
     fields = header.split(b",")
-    if len(fields) != 3 or fields[2] or fields[0].startswith(b"p="):
-        raise SaslError("channel binding is not available here, or the GS2 header is broken")
-    if fields[0] not in (b"n", b"y") or (fields[1] and not fields[1].startswith(b"a=")):
+    if len(fields) != 3 or fields[2] or (fields[1] and not fields[1].startswith(b"a=")):
         raise SaslError("the GS2 header is broken")
+    if fields[0] not in (b"n", b"y"):
+        raise SaslError("channel binding is not available here")
     head, *escaped = fields[1].removeprefix(b"a=").split(b"=")
     if any(piece[:2] not in _ESCAPES for piece in escaped):
         raise SaslError("the user name in the GS2 header is not encoded as it should be")

@@ -1,8 +1,7 @@
 """Takes what a mail program sends apart into lines, none longer than agreed.
 
-Nothing here waits, and nothing is looked at twice: an unfinished line is searched only from where the last search
-ended, so that hostile input costs time and memory in proportion to what was sent, and a line without an end is found
-out as soon as it is too long.
+Nothing here waits, and nothing beyond the limit is looked at: a line without an end is found out as soon as it is
+too long, and what hostile input costs is in proportion to what was sent.
 """
 
 from bridge.violation import ProtocolViolation
@@ -13,7 +12,6 @@ class Lines:
 
     def __init__(self) -> None:
         self._octets = bytearray()
-        self._searched = 0
         self.bare_line_feeds = 0
 
     def __len__(self) -> int:
@@ -25,7 +23,6 @@ class Lines:
 
     def clear(self) -> None:
         self._octets.clear()
-        self._searched = 0
 
     def head(self, limit: int) -> bytes:
         """Up to `limit` octets that wait, untouched: enough to see which command is coming."""
@@ -33,16 +30,14 @@ class Lines:
 
     def take(self, limit: int) -> bytes | None:
         """The next line without its end, or None: not here yet. `limit` counts the line's end (RFC 2449, section 4)."""
-        end = self._octets.find(b"\n", self._searched, limit)
+        end = self._octets.find(b"\n", 0, limit)
         if end < 0:
-            self._searched = min(len(self._octets), limit)
             if len(self._octets) >= limit:
                 raise ProtocolViolation(f"a line is longer than {limit} octets")
             return None
         line = bytes(self._octets[:end])
         # A bytearray gives up its front without moving the rest: half a million empty lines stay cheap.
         del self._octets[: end + 1]
-        self._searched = 0
         if line.endswith(b"\r"):
             return line[:-1]
         self.bare_line_feeds += 1

@@ -68,6 +68,7 @@ def test_a_cut_text_says_so() -> None:
     assert ok("x" * 600).endswith(b"x...\r\n")
     assert len(ok("x" * 600)) == 512
     assert ok("x" * 506) == b"+OK " + b"x" * 506 + b"\r\n"
+    assert ok("x" * 507) == b"+OK " + b"x" * 503 + b"...\r\n"
 
 
 @given(st.binary(max_size=400))

@@ -72,13 +72,13 @@ def test_nasty_messages_arrive_whole(message: bytes, out: bytes) -> None:
 
 
 def test_every_short_message_at_every_split() -> None:
-    """All messages of up to five octets out of CR, LF, dot, letter and NUL: right in one piece, in any two, in single
+    """All messages of up to six octets out of CR, LF, dot, letter and NUL: right in one piece, in any two, in single
     octets; for RETR and for TOP; and never ended early for a client that ends lines at LF (S11)."""
-    for length in range(6):
+    for length in range(7):
         for octets in product((b"\r", b"\n", b".", b"x", b"\0"), repeat=length):
             message = b"".join(octets)
             splits = [list(octets), *([message[:cut], message[cut:]] for cut in range(length + 1))]
-            for lines in (None, 0, 1):
+            for lines in (None, 0, 1, 2):
                 expected = repaired(message) if lines is None else top(message, lines)
                 outs = {sent(split, lines=lines) for split in splits}
                 assert len(outs) == 1, message
