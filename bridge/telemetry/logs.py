@@ -1,0 +1,87 @@
+"""What the owner reads afterwards: one line a session, and one for each thing that went wrong.
+
+No line holds a secret or a mail's text; foreign text cannot forge a line or a field of one, and no line is endless.
+"""
+
+from typing import assert_never
+
+from twisted.logger import Logger
+
+from bridge.events import (
+    BugMet,
+    DeletionRefused,
+    Event,
+    ListenerOpened,
+    LoginRefused,
+    LoginSucceeded,
+    QuirkMet,
+    SessionClosed,
+    SessionOpened,
+    UpstreamLost,
+    WireTraced,
+)
+
+LONGEST_TEXT = 500
+LONGEST_TRACEBACK = 20_000
+
+
+class LogReader:
+    """Takes every event; `trace` lets protocol lines and named tolerances through."""
+
+    def __init__(self, log: Logger, *, trace: bool) -> None:
+        self._log = log
+        self._trace = trace
+
+    def __call__(self, event: Event) -> None:  # noqa: C901  # one case an event reads better whole
+        match event:
+            case ListenerOpened():
+                self._log.info("{line}", line=f"listening on {shown(event.address)}{' with TLS' if event.tls else ''}")
+            case SessionOpened() | LoginSucceeded():
+                pass  # the session's one line comes when it ends
+            case SessionClosed():
+                self._log.info("{line}", line=_session_line(event))
+            case LoginRefused():
+                kind = "for now" if event.temporary else "for good"
+                self._warn(event, f"login refused {kind}", login=event.login, by=event.mechanism, why=event.reason)
+            case DeletionRefused():
+                self._warn(event, f"{event.messages} messages not deleted", login=event.login, why=event.reason)
+            case UpstreamLost():
+                self._warn(event, "upstream lost", upstream=event.upstream, why=event.reason)
+            case QuirkMet():
+                if self._trace:
+                    self._log.info("{line}", line=f"session {event.session}: tolerated {shown(event.quirk)}")
+            case WireTraced():
+                if self._trace:
+                    self._log.info("{line}", line=f"session {event.session}: {event.direction}: {_clean(event.line)}")
+            case BugMet():
+                text = "\n".join(map(_clean, event.traceback[-LONGEST_TRACEBACK:].splitlines()))
+                self._log.critical(
+                    "{line}", line=f"session {event.session}: a fault in the bridge, please report:\n{text}"
+                )
+            case _:
+                assert_never(event)
+
+    def _warn(self, event: LoginRefused | DeletionRefused | UpstreamLost, what: str, **fields: str) -> None:
+        rest = " ".join(f"{name}={shown(text)}" for name, text in fields.items())
+        self._log.warn("{line}", line=f"session {event.session}: {what}: {rest}")
+
+
+def shown(text: str) -> str:
+    """Foreign text in quotes, so that a login with blanks or quotes stays one field."""
+    escaped = _clean(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _clean(text: str) -> str:
+    """Nothing that moves a cursor, ends a line, or turns the reading direction."""
+    cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    return cut if cut.isprintable() else "".join(c if c.isprintable() else "?" for c in cut)
+
+
+def _session_line(event: SessionClosed) -> str:
+    login = "none" if event.login is None else shown(event.login)
+    return (
+        f"session {event.session}: peer={shown(event.peer)} login={login} tls={shown(event.tls or 'none')}"
+        f" how={shown(event.how)} seconds={event.seconds:.1f} retrieved={event.retrieved} topped={event.topped}"
+        f" octets={event.octets} marked={event.marked} deleted={event.deleted}"
+    )

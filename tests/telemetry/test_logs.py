@@ -1,0 +1,129 @@
+"""The log has one line a session, one for each trouble, and nothing in it that a stranger could have written whole."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.logger import Logger, LogLevel, formatEvent
+
+from bridge.events import (
+    BugMet,
+    DeletionRefused,
+    Event,
+    ListenerOpened,
+    LoginRefused,
+    LoginSucceeded,
+    QuirkMet,
+    SessionClosed,
+    SessionOpened,
+    UpstreamLost,
+    WireTraced,
+)
+from bridge.names import SessionId
+from bridge.telemetry.logs import LogReader, shown
+
+S = SessionId("5e55")
+CLOSED = SessionClosed(
+    session=S, peer="192.0.2.1", login="ann@example.org", tls="TLSv1.3", how="QUIT", seconds=2.345,
+    retrieved=3, topped=2, octets=4711, marked=1, deleted=1,
+)  # fmt: skip
+
+
+def lines(*events: Event, trace: bool = False) -> list[tuple[LogLevel, str]]:
+    seen: list[dict[str, Any]] = []
+    reader = LogReader(Logger("test", observer=seen.append), trace=trace)  # type: ignore[arg-type]  # a list's method does
+    for event in events:
+        reader(event)
+    return [(record["log_level"], formatEvent(record)) for record in seen]
+
+
+def test_a_session_leaves_one_line() -> None:
+    opened = SessionOpened(S, "192.0.2.1", tls=True)
+    succeeded = LoginSucceeded(S, "ann@example.org", "PLAIN", 3, 4711)
+
+    expected = (
+        'session 5e55: peer="192.0.2.1" login="ann@example.org" tls="TLSv1.3" how="QUIT" seconds=2.3'
+        " retrieved=3 topped=2 octets=4711 marked=1 deleted=1"
+    )
+    assert lines(opened, succeeded, CLOSED) == [(LogLevel.info, expected)]
+
+
+def test_a_session_that_never_logged_in_says_so() -> None:
+    closed = SessionClosed(S, "::1", None, None, "the client left", 0.0, 0, 0, 0, 0, 0)
+
+    assert "login=none" in lines(closed)[0][1]
+    assert 'tls="none"' in lines(closed)[0][1]
+    assert 'login="none"' not in lines(closed)[0][1]  # nobody can be called that and look the same
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            LoginRefused(S, "ann", "USER", "wrong password", temporary=False),
+            'session 5e55: login refused for good: login="ann" by="USER" why="wrong password"',
+        ),
+        (
+            LoginRefused(S, "ann", "PLAIN", "upstream is down", temporary=True),
+            'session 5e55: login refused for now: login="ann" by="PLAIN" why="upstream is down"',
+        ),
+        (
+            DeletionRefused(S, "ann", 3, "read-only"),
+            'session 5e55: 3 messages not deleted: login="ann" why="read-only"',
+        ),
+        (
+            UpstreamLost(S, "imaps://h:993/INBOX", "reset"),
+            'session 5e55: upstream lost: upstream="imaps://h:993/INBOX" why="reset"',
+        ),
+    ],
+)
+def test_what_goes_wrong_is_a_warning(event: Event, line: str) -> None:
+    assert lines(event) == [(LogLevel.warn, line)]
+
+
+def test_a_listener_is_told() -> None:
+    assert lines(ListenerOpened("[::]:995", tls=True)) == [(LogLevel.info, 'listening on "[::]:995" with TLS')]
+
+
+def test_a_fault_of_ours_comes_with_its_traceback() -> None:
+    [(level, text)] = lines(BugMet(S, "Traceback:\n  File x\nKeyError: \x1b[31m'a'"))
+
+    assert level is LogLevel.critical
+    assert text.split("\n")[1:] == ["Traceback:", "  File x", "KeyError: ?[31m'a'"]
+
+
+def test_protocol_lines_and_quirks_are_there_only_where_asked_for() -> None:
+    events = WireTraced(S, "C", "USER ann"), QuirkMet(S, "TRAILING_BLANK")
+
+    assert lines(*events) == []
+    assert [text for _, text in lines(*events, trace=True)] == [
+        "session 5e55: C: USER ann",
+        'session 5e55: tolerated "TRAILING_BLANK"',
+    ]
+
+
+@given(st.text())
+def test_foreign_text_never_makes_a_line_or_a_field_of_its_own(text: str) -> None:
+    for event in (
+        LoginRefused(S, text, text, text, temporary=False),
+        UpstreamLost(S, text, text),
+        SessionClosed(S, text, text, text, text, 0.0, 0, 0, 0, 0, 0),
+        WireTraced(S, "C", text),
+    ):
+        [(_, line)] = lines(event, trace=True)
+        assert line.isprintable()
+        assert line.startswith("session 5e55: ")
+    inner = shown(text)[1:-1]
+    assert '"' not in inner.replace("\\\\", "").replace('\\"', "")
+
+
+def test_no_line_is_endless() -> None:
+    [(_, line)] = lines(LoginRefused(S, "a" * 10**6, "b" * 10**6, '"' * 10**6, temporary=False))
+    assert len(line) < 3000
+    [(_, bug)] = lines(BugMet(S, "x\n" * 10**6))
+    assert len(bug) < 30_000
+
+
+def test_braces_in_foreign_text_are_no_template() -> None:
+    assert 'why="{line} {0} {"' in lines(UpstreamLost(S, "u", "{line} {0} {"))[0][1]
