@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
-from tests.peers.servers.imap_server import PASSWORD, ImapServer
+from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
 from tests.peers.servers.overlaid import start_overlaid, unpacked
 
 # couriertcpd hands its environment to imaplogin, which hands it to imapd: their settings are variables.
@@ -36,7 +36,7 @@ exec $tcpd {port} $login
 """
 
 
-class Courier(ImapServer):
+class Courier(ManyUsersServer):
     """A running Courier; see `courier()`."""
 
     name = "courier"
@@ -53,7 +53,7 @@ class Courier(ImapServer):
         shutil.copytree(self._packages / "etc" / "courier", self._etc)
         rc = self._etc / "authdaemonrc"
         rc.write_text(rc.read_text() + '\nauthmodulelist="authuserdb"\n')
-        # couriertls gives up root's rights, which it has not, in favour of a user that the packages' scripts would make.
+        # couriertls gives up root's rights, which it has not, in favour of a user that installing would have made.
         for table, line in (("passwd", "courier:x:8:8::/:/bin/sh"), ("group", "courier:x:8:")):
             (own / "etc" / table).write_text(f"{Path('/etc', table).read_text()}{line}\n")
         if tls:
@@ -80,7 +80,9 @@ class Courier(ImapServer):
     def _table(self, name: str, lines: list[str]) -> None:
         """What makeuserdb does, without the path of the system's file; the new one takes the old one's place whole."""
         program = self._packages / "usr" / "lib" / "courier" / "courier-authlib" / "makedatprog"
-        subprocess.run([program, "-", self._etc / f"{name}.new", self._etc / name], input="".join(lines).encode(), check=True)
+        subprocess.run(
+            [program, "-", self._etc / f"{name}.new", self._etc / name], input="".join(lines).encode(), check=True
+        )
         (self._etc / name).chmod(0o600)
 
     def log(self) -> str:

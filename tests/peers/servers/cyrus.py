@@ -1,4 +1,4 @@
-"""Cyrus as the tests' upstream: CONDSTORE, QRESYNC and OBJECTID, strict about what it takes, quoted strings for bodies."""
+"""Cyrus as the tests' upstream: CONDSTORE, QRESYNC, OBJECTID, and strict about the mail that it takes."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
-from tests.peers.servers.imap_server import PASSWORD, ImapServer
+from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
 from tests.peers.servers.overlaid import start_overlaid, unpacked
 
 _IMAPD_CONF = """
@@ -52,7 +52,7 @@ EVENTS {{
 """
 
 
-class Cyrus(ImapServer):
+class Cyrus(ManyUsersServer):
     """A running Cyrus; see `cyrus()`."""
 
     name = "cyrus"

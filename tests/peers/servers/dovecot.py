@@ -22,7 +22,7 @@ from typing import Literal
 from tests.peers.certificates import Certificate
 from tests.peers.child import Child, free_port
 from tests.peers.need import need
-from tests.peers.servers.imap_server import PASSWORD, ImapServer
+from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
 
 Format = Literal["maildir", "mdbox", "sdbox", "mbox"]
 _TOKEN_KEY = b"the key that signs the tests' bearer tokens"
@@ -135,7 +135,7 @@ username_attribute = sub
 """
 
 
-class Dovecot(ImapServer):
+class Dovecot(ManyUsersServer):
     """A running Dovecot; see `dovecot()`."""
 
     name = "dovecot"
@@ -229,8 +229,10 @@ class Dovecot(ImapServer):
         if self.format != "maildir":
             raise ValueError(f"{self.format} is not Maildir")
         new = self.directory / "mail" / user / "maildir" / "new"
-        if not new.is_dir():  # made at the first login
-            self.connect(user).logout()
+        if not new.is_dir():
+            imap = self.connect(user)
+            imap.select()  # makes the folders
+            imap.logout()
         for index, message in enumerate(messages):
             name = names[index] if names else f"{1_700_000_000 + index}.M{index}P1.host"
             self._file(str((new / name).relative_to(self.directory)), message)
