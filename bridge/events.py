@@ -18,6 +18,21 @@ class ListenerOpened:
 
 
 @frozen
+class CertificateMade:
+    """A self-signed certificate is in use; `fingerprint` is its SHA-256, to be compared by whoever first trusts it."""
+
+    path: str
+    fingerprint: str
+
+
+@frozen
+class CertificateKept:
+    """A renewed certificate cannot be used; the one before stays."""
+
+    reason: str
+
+
+@frozen
 class SessionOpened:
     session: SessionId
     peer: str
@@ -108,6 +123,8 @@ class BugMet:
 
 Event = (
     ListenerOpened
+    | CertificateMade
+    | CertificateKept
     | SessionOpened
     | LoginSucceeded
     | LoginRefused

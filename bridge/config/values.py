@@ -86,6 +86,7 @@ class PassThrough:
     cleartext: bool = False
     max_deletions: int | None = None  # S21
     master_users: bool = False  # S22: lets `*` through in a login
+    gmail_auto_expunge: bool = True  # false: its owner switched it off, so that a flagged message stays (S18)
     expunge_without_uidplus: bool = False  # S19: accepts a race with other users' deletions
 
 

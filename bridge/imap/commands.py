@@ -1,6 +1,6 @@
 """What we ask an IMAP server, as values, and how each is written (RFC 9051, section 6; extensions are named).
 
-A bare EXPUNGE and CLOSE do not exist here: they would remove what others have marked (S19).
+CLOSE does not exist here, and EXPUNGE only under a name that warns: they remove what others have marked (S19).
 """
 
 from typing import NewType
@@ -232,6 +232,14 @@ class Expunge:
 
 
 @frozen
+class ExpungeAll:
+    """Bare EXPUNGE, everybody's \\Deleted messages: only where the owner accepted that race in so many words."""
+
+    def write(self, line: Line) -> None:
+        line.say("EXPUNGE")
+
+
+@frozen
 class Move:
     """RFC 6851."""
 
@@ -306,6 +314,7 @@ Command = (
     | FetchBody
     | Store
     | Expunge
+    | ExpungeAll
     | Move
     | Copy
     | Search

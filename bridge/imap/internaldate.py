@@ -4,8 +4,8 @@ Split into three words that repeat from message to message, so that each is work
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
 
 # Group 1 the day, 2 the hour and minute, 3 the second and zone. A one-digit day has a blank before it; some send it
 # bare, or with a nought.
@@ -19,8 +19,23 @@ class NoDateError(ValueError):
     """The octets are shaped like a date, but are none."""
 
 
-@lru_cache(4096)
-def day(octets: bytes) -> int:
+class Memo(dict[bytes, int]):
+    """Values worked out once per word; a dict's look-up takes half the time of an lru_cache's. Bounded."""
+
+    def __init__(self, work_out: Callable[[bytes], int], bound: int = 2048) -> None:
+        super().__init__()
+        self._work_out = work_out
+        self._bound = bound
+
+    def __missing__(self, word: bytes) -> int:
+        value = self._work_out(word)
+        if len(self) >= self._bound:
+            self.clear()
+        self[word] = value
+        return value
+
+
+def _day(octets: bytes) -> int:
     number, month, year = octets.split(b"-")
     try:
         return (date(int(year), _MONTHS[month.lower()], int(number)).toordinal() - _EPOCH) * 86400
@@ -28,16 +43,14 @@ def day(octets: bytes) -> int:
         raise NoDateError from none
 
 
-@lru_cache(1440)
-def minute(octets: bytes) -> int:
+def _minute(octets: bytes) -> int:
     hours, minutes = int(octets[:2]), int(octets[3:])
     if hours > 23 or minutes > 59:
         raise NoDateError
     return hours * 3600 + minutes * 60
 
 
-@lru_cache(4096)
-def second(octets: bytes) -> int:
+def _second(octets: bytes) -> int:
     """Second and zone; the zone is what local time is ahead."""
     seconds, sign, hours, minutes = int(octets[:2]), octets[3:4], int(octets[4:6]), int(octets[6:])
     if seconds > 60 or minutes > 59:
@@ -46,12 +59,17 @@ def second(octets: bytes) -> int:
     return seconds + ahead if sign == b"-" else seconds - ahead
 
 
+DAYS = Memo(_day)
+MINUTES = Memo(_minute)
+SECONDS = Memo(_second)
+
+
 def read_date(quoted: bytes) -> int | None:
     """With its quotation marks; None where it is no date."""
     found = _DATE.fullmatch(quoted)
     if found is None:
         return None
     try:
-        return day(found[1]) + minute(found[2]) + second(found[3])
+        return DAYS[found[1]] + MINUTES[found[2]] + SECONDS[found[3]]
     except NoDateError:
         return None

@@ -7,13 +7,12 @@ place. So nothing is skipped, and nothing is made up.
 import re
 from array import array
 from collections.abc import Sequence
-from functools import lru_cache
 from operator import add
 
 from attrs import define, field, frozen
 
 from bridge.imap.internaldate import PATTERN as DATE
-from bridge.imap.internaldate import NoDateError, day, minute, second
+from bridge.imap.internaldate import DAYS, MINUTES, SECONDS, Memo, NoDateError
 from bridge.imap.lexer import spelled
 from bridge.imap.responses import Fetched
 
@@ -36,11 +35,12 @@ class ListingRows:
     hidden: bytes
 
 
-# How each item looks in a row; sizes up to 18 digits fit a signed 64-bit number whatever they are.
+# How each item looks in a row; sizes up to 18 digits fit a signed 64-bit number whatever they are. A parenthesis that
+# is not escaped makes a column.
 _ITEMS = {
     b"UID": rb"([1-9][0-9]{0,9})",
     b"RFC822.SIZE": rb"([0-9]{1,18})",
-    b"FLAGS": rb"\(([^()\x00-\x1f\x7f]*+)\)",
+    b"FLAGS": rb"\(([^\(\)\x00-\x1f\x7f]{0,400}+)\)",
     b"INTERNALDATE": DATE,
     b"MODSEQ": rb"\([0-9]{1,19}\)",
 }
@@ -83,14 +83,13 @@ class Shapes:
         self.current = self._known[key] or self.current
 
 
-@lru_cache(4096)
-def _is_deleted(flags: bytes) -> bool:
-    return any(spelled(flag) == DELETED for flag in flags.split())
+def _carrying(flag: str) -> Memo:
+    """1 where a list of flags has this one, else 0."""
+    return Memo(lambda flags: int(any(spelled(one) == flag for one in flags.split())))
 
 
-@lru_cache(4096)
-def _is_hidden(flags: bytes) -> bool:
-    return any(spelled(flag) == HIDDEN for flag in flags.split())
+_DELETED = _carrying(DELETED)
+_HIDDEN = _carrying(HIDDEN)
 
 
 def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows | None:
@@ -108,10 +107,11 @@ def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows |
                     sizes = array("Q", map(int, next(columns)))
                 case b"FLAGS":
                     flags = next(columns)
-                    deleted, hidden = bytes(map(_is_deleted, flags)), bytes(map(_is_hidden, flags))
+                    deleted, hidden = bytes(map(_DELETED.__getitem__, flags)), bytes(map(_HIDDEN.__getitem__, flags))
                 case b"INTERNALDATE":
                     days, minutes, seconds = next(columns), next(columns), next(columns)
-                    dates = array("q", map(add, map(day, days), map(add, map(minute, minutes), map(second, seconds))))
+                    times = map(add, map(MINUTES.__getitem__, minutes), map(SECONDS.__getitem__, seconds))
+                    dates = array("q", map(add, map(DAYS.__getitem__, days), times))
                 case _:
                     pass
         return ListingRows(array("I", map(int, numbers)), uids, sizes, dates, deleted, hidden)

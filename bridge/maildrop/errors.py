@@ -25,10 +25,6 @@ class CredentialsRefused(Lasting):
     """Upstream refused the user name or password; nothing else is called so (S23)."""
 
 
-class LoginNotAllowed(CredentialsRefused):
-    """No account takes this login; the client is told the same as for a wrong password (S23)."""
-
-
 class UpstreamUnavailable(Trouble):
     """Upstream could not be reached, was too slow, hung up or broke its protocol."""
 

@@ -17,8 +17,9 @@ class Policy(Enum):
 class Mailbox:
     """What a mailbox allows, as seen when it was opened.
 
-    `rights` are those of MYRIGHTS (RFC 4314), None where the server knows none.
+    `flags_kept` (PERMANENTFLAGS, lower case) and `rights` (MYRIGHTS, RFC 4314) are None where the server does not say.
     `trash` is the mailbox that takes deleted mail, None where there is none.
+    `flag_deletes`: flagging alone takes the message away (Gmail's auto-expunge).
     """
 
     read_only: bool
@@ -27,14 +28,25 @@ class Mailbox:
     can_move: bool
     can_expunge_by_uid: bool
     trash: str | None = None
+    flag_deletes: bool = False
 
 
-def why_impossible(policy: Policy, mailbox: Mailbox) -> str:
-    """Why this policy cannot be carried out here, in words for the owner; empty when it can."""
+def unkeepable(policy: Policy, mailbox: Mailbox) -> str:
+    """Why this account can never mean what it says, in words for its owner: the login is refused. Empty when it can."""
+    if policy is Policy.TRASH and mailbox.trash is None:
+        return 'delete = "trash", but no mailbox is marked \\Trash upstream; name one with trash = "…"'
+    if policy is Policy.FLAG and mailbox.flag_deletes:
+        return (
+            'delete = "flag", but Gmail archives a message as soon as it is flagged; '
+            'set delete = "trash", or gmail_auto_expunge = false if its owner switched that off'
+        )
+    return ""
+
+
+def refusal(policy: Policy, mailbox: Mailbox) -> str:
+    """Why nothing can be deleted in this mailbox as it was opened; empty when it can."""
     if mailbox.read_only:
         return "the mailbox is read-only upstream"
-    if policy is Policy.TRASH and mailbox.trash is None:
-        return 'no mailbox is marked \\Trash upstream; name one with trash = "…"'
     flag_needed = policy is not Policy.TRASH or not mailbox.can_move
     if flag_needed and mailbox.flags_kept is not None and "\\deleted" not in mailbox.flags_kept:
         return "the mailbox does not keep the \\Deleted flag"

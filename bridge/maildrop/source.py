@@ -53,8 +53,8 @@ class Source(Protocol):
     async def list(self) -> Listing:
         """Everything that is there, complete or an error (S6)."""
 
-    async def stream(self, uid: Uid, sink: Sink) -> None:
-        """The whole message into the sink; returns when the last octet was written.
+    async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
+        """The whole message, listed with `size`, into the sink; returns when the last octet was written.
 
         MessageGone or another Trouble before `begin` was called: nothing of the message was sent.
         Any Trouble after it: the message was cut.
@@ -66,7 +66,7 @@ class Source(Protocol):
     async def delete(self, uids: Sequence[int]) -> Deletion:
         """Carry out the account's policy for exactly these messages, and look that it came true."""
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Hang up in good order; never raises."""
 
     def abandon(self) -> None:

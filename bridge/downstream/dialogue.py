@@ -1,0 +1,382 @@
+"""What each POP3 command does, and what it answers. It reads downwards; bytes and sockets are elsewhere.
+
+An answer is octets, pieces of a long list, or a coroutine where upstream is asked. The session writes them in
+order and asks for nothing more until the answer before is complete.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol, assert_never
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+
+from bridge import sasl
+from bridge.downstream.delivery import Delivery, Line
+from bridge.downstream.login import Logins, Opened
+from bridge.downstream.refusals import refused, refused_login
+from bridge.events import DeletionRefused as DeletionRefusedEvent
+from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
+from bridge.maildrop.errors import CredentialsRefused, DeletionRefused, MailboxReplaced, MessageGone, Trouble
+from bridge.maildrop.source import Deletion
+from bridge.names import MessageNumber, SessionId
+from bridge.pop3 import commands
+from bridge.pop3.commands import decode_initial
+from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
+from bridge.pop3.server import LANGUAGES, Refused, Request, SaslCancelled, SaslResponse, Server, State
+from bridge.pop3.stuffing import MessageOctets
+from bridge.sasl import Challenge, Credentials, SaslError
+from bridge.secret import Secret
+
+GONE_AT_MOST = 3
+"""How often one vanished message may be asked for before the session ends (S14)."""
+
+
+@frozen
+class StartTls:
+    """This reply, then the handshake."""
+
+    reply: bytes
+
+
+@frozen
+class Cut:
+    """A message broke off in the middle: the connection closes, and no terminator is written (S15)."""
+
+
+Answer = bytes | Iterator[bytes] | StartTls | Coroutine[Any, Any, "bytes | Cut"]
+
+
+@define
+class Doings:
+    """What a session did, for its line in the log."""
+
+    retrieved: int = 0
+    topped: int = 0
+    octets: int = 0
+    marked: int = 0
+    deleted: int = 0
+
+
+@frozen
+class Rules:
+    """What the owner decided about sessions."""
+
+    nul: bytes | None
+    refused_logins: int
+    deletion_wait: float
+
+
+class Connection(Line, Protocol):
+    """What the dialogue needs of the session it serves."""
+
+    address: str
+
+    def drained(self) -> "Deferred[None]":
+        """Fires when everything written so far has left the process; fails when the client is gone first."""
+
+
+class Dialogue:
+    """One client's session from greeting to QUIT."""
+
+    def __init__(
+        self,
+        session: SessionId,
+        server: Server,
+        connection: Connection,
+        logins: Logins,
+        clock: IReactorTime,
+        emit: Emit,
+        rules: Rules,
+    ) -> None:
+        self.over = False
+        """Set when the connection is to be closed behind the present answer."""
+        self.committed = False
+        """Set when QUIT's deletions have begun: from then on they are carried through (S16)."""
+        self.opened: Opened | None = None
+        self.did = Doings()
+        self._session = session
+        self._server = server
+        self._connection = connection
+        self._logins = logins
+        self._clock = clock
+        self._emit = emit
+        self._rules = rules
+        self._exchange: sasl.ServerExchange | None = None
+        self._after_challenge = b""
+        self._refusals = 0
+        self._gone: Counter[int] = Counter()
+
+    @property
+    def login(self) -> str | None:
+        """Who logged in; None before."""
+        return self.opened.account.login.decode("utf-8", "replace") if self.opened is not None else None
+
+    def answer(self, request: Request) -> Answer:
+        try:
+            return self._answer(request)
+        except Trouble as trouble:
+            return refused(trouble)
+
+    def _answer(self, request: Request) -> Answer:
+        match request:
+            case Refused(text, code, fatal):
+                self._exchange = None
+                self._after_challenge = b""
+                self.over = fatal
+                return err(text, code)
+            case commands.Capa():
+                return multiline("what this server can do", self._server.capabilities())
+            case commands.Utf8():
+                return ok("UTF-8 it is")
+            case commands.Lang(None):
+                return multiline("languages", LANGUAGES)
+            case commands.Lang(_):
+                return ok("en English it is")
+            case commands.Quit():
+                return self._quit()
+            case _ if self._server.state is State.AUTHORIZATION:
+                return self._before_login(request)
+            case _:
+                return self._after_login(request)
+
+    # Before the login.
+
+    def _before_login(self, request: Request) -> Answer:
+        match request:
+            case commands.Stls():
+                return StartTls(ok("begin the TLS handshake"))
+            case commands.User():
+                return ok("send PASS")
+            case commands.Pass(password):
+                assert self._server.login is not None, "the table lets PASS through behind USER only"
+                return self._checked(Credentials(self._server.login, password, "USER", bearer=False))
+            case commands.Auth(None):
+                return multiline("mechanisms", [name.encode("ascii") for name in self._server.mechanisms])
+            case commands.Auth(str(mechanism), initial):
+                self._exchange = sasl.start(mechanism)
+                return self._step(decode_initial(initial) if initial is not None else None)
+            case SaslResponse(octets) if self._after_challenge:
+                return self._take_after_challenge()
+            case SaslCancelled() if self._after_challenge:
+                return self._take_after_challenge()
+            case SaslResponse(octets):
+                return self._step(octets)
+            case SaslCancelled():
+                self._exchange = None
+                return err("authentication cancelled")
+            case _:
+                return err("log in first")
+
+    def _step(self, response: Secret | None) -> Answer:
+        assert self._exchange is not None
+        try:
+            outcome = self._exchange.step(response.reveal() if response is not None else None)
+        except SaslError as error:
+            self._exchange = None
+            return self._refuse_at_once(str(error))
+        match outcome:
+            case Challenge(octets):
+                self._server.expect_response()
+                return continuation(octets)
+            case Credentials():
+                self._exchange = None
+                return self._checked(outcome)
+            case _:
+                assert_never(outcome)
+
+    def _checked(self, credentials: Credentials) -> Answer:
+        """Nothing that could break upstream's protocol goes there (S27)."""
+        try:
+            sasl.check_credential(credentials.login, credentials.secret.reveal())
+        except SaslError as error:
+            return self._refuse_at_once(str(error))
+        return self._log_in(credentials)
+
+    def _refuse_at_once(self, text: str) -> bytes:
+        self._count_refusal()
+        return err(text, ResponseCode.AUTH)
+
+    async def _log_in(self, credentials: Credentials) -> "bytes | Cut":
+        try:
+            opened = await self._logins.log_in(self._connection.address, credentials, self._session)
+        except Trouble as trouble:
+            return self._login_refused(credentials, trouble)
+        self.opened = opened
+        self._server.log_in_succeeded()
+        drop = opened.maildrop
+        self._emit(LoginSucceeded(self._session, _shown(credentials), credentials.mechanism, drop.count, drop.octets))
+        return ok(f"logged in, {_messages(drop.count)} ({drop.octets} octets)")
+
+    def _login_refused(self, credentials: Credentials, trouble: Trouble) -> bytes:
+        reason = f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)
+        self._emit(LoginRefused(self._session, _shown(credentials), credentials.mechanism, reason, trouble.temporary))
+        self._server.log_in_failed()
+        reply = refused_login(trouble)
+        if isinstance(trouble, CredentialsRefused):
+            self._count_refusal()
+            challenge = sasl.failure_challenge(credentials.mechanism)
+            if challenge is not None and not self.over:
+                self._after_challenge = reply
+                self._server.expect_response()
+                return continuation(challenge)
+        return reply
+
+    def _take_after_challenge(self) -> bytes:
+        reply, self._after_challenge = self._after_challenge, b""
+        return reply
+
+    def _count_refusal(self) -> None:
+        self._server.log_in_failed()
+        self._refusals += 1
+        self.over = self._refusals >= self._rules.refused_logins
+
+    # After the login.
+
+    def _after_login(self, request: Request) -> Answer:
+        assert self.opened is not None
+        drop = self.opened.maildrop
+        match request:
+            case commands.Noop():
+                return ok("still here")
+            case commands.Stat():
+                return b"+OK %d %d\r\n" % (drop.count, drop.octets)
+            case commands.List(None):
+                rows = (b"%d %d" % row for row in drop.sizes())
+                return blocks(f"{_messages(drop.count)} ({drop.octets} octets)", rows)
+            case commands.List(int(number)):
+                return b"+OK %d %d\r\n" % (number, drop.size(number))
+            case commands.Uidl(None):
+                return blocks(_messages(drop.count), (f"{n} {uidl}".encode("ascii") for n, uidl in drop.uidls()))
+            case commands.Uidl(int(number)):
+                return ok(f"{number} {drop.uidl(number)}")
+            case commands.Retr(number):
+                return self._retrieve(number, self.opened)
+            case commands.Top(number, lines):
+                return self._top(number, lines, self.opened)
+            case commands.Dele(number):
+                drop.mark(number)
+                self.did.marked += 1
+                return ok(f"message {number} deleted")
+            case commands.Rset():
+                drop.reset()
+                return ok(f"{_messages(drop.count)} ({drop.octets} octets)")
+            case commands.Last():
+                # RFC 1460 has LAST look beyond this session; nobody remembers that here, and a 0 would make
+                # fetchmail fetch everything again. Refused, it takes UIDL.
+                return ok(str(drop.last)) if drop.last else err("nothing read in this session yet; use UIDL")
+            case _:
+                return err("only before the login")
+
+    async def _retrieve(self, number: MessageNumber, opened: Opened) -> "bytes | Cut":
+        drop = opened.maildrop
+        uid, size = drop.uid(number), drop.size(number)
+        message = MessageOctets(nul=self._rules.nul)
+        delivery = Delivery(self._connection, ok(f"{size} octets"), message)
+        failure = await self._delivered(number, delivery, opened.source.stream(uid, delivery, size))
+        if failure is None:
+            drop.accessed(number)
+            self.did.retrieved += 1
+            self.did.octets += delivery.octets
+        return failure if failure is not None else b""
+
+    async def _top(self, number: MessageNumber, lines: int, opened: Opened) -> "bytes | Cut":
+        drop = opened.maildrop
+        uid, size = drop.uid(number), drop.size(number)
+        # A line has two octets at least: so many lines are the whole message, and it is sent as RETR sends it.
+        whole = lines * 2 >= size
+        message = MessageOctets(lines=None if whole else lines, nul=self._rules.nul)
+        delivery = Delivery(self._connection, ok("top of the message"), message)
+        stream = opened.source.stream if whole else opened.source.top
+        failure = await self._delivered(number, delivery, stream(uid, delivery, size))
+        if failure is None:
+            self.did.topped += 1
+            self.did.octets += delivery.octets
+        return failure if failure is not None else b""
+
+    async def _delivered(
+        self, number: MessageNumber, delivery: Delivery, coming: Coroutine[Any, Any, None]
+    ) -> "bytes | Cut | None":
+        """None when the message is out; otherwise what to do instead."""
+        try:
+            await coming
+        except MessageGone as gone:
+            self._gone[number] += 1
+            self.over = self._gone[number] >= GONE_AT_MOST
+            return refused(gone)
+        except Trouble as trouble:
+            delivery.give_up()
+            self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
+            if isinstance(trouble, MailboxReplaced):
+                self.over = True
+            return Cut() if delivery.written else refused(trouble)
+        delivery.finish()
+        return None
+
+    # QUIT.
+
+    def _quit(self) -> Answer:
+        self.over = True
+        if self.opened is None:
+            return ok("goodbye")
+        marks = self.opened.maildrop.marked()
+        if not marks:
+            return ok("goodbye")
+        return self._delete(self.opened, marks)
+
+    async def _delete(self, opened: Opened, marks: list[int]) -> "bytes | Cut":
+        if opened.maildrop.refused_marks:
+            return self._not_deleted(
+                DeletionRefused(len(marks), len(marks), "more were marked than allowed", temporary=False)
+            )
+        await self._connection.drained()
+        self.committed = True
+        deleting = Deferred.fromCoroutine(_result(opened.source.delete(marks)))
+        deleting.addTimeout(self._rules.deletion_wait, self._clock)
+        try:
+            outcome = await deleting
+        except TimedOut:
+            why = f"upstream did not confirm within {self._rules.deletion_wait:g} seconds; look again later"
+            return self._not_deleted(DeletionRefused(len(marks), len(marks), why, temporary=True))
+        except Trouble as trouble:
+            why = f"{trouble}"
+            return self._not_deleted(
+                DeletionRefused(len(marks), len(marks), why, temporary=trouble.temporary, detail=trouble.detail)
+            )
+        self.did.deleted = outcome.done
+        if outcome.done < outcome.asked:
+            return self._not_deleted(
+                DeletionRefused(
+                    outcome.asked - outcome.done,
+                    outcome.asked,
+                    outcome.why_not,
+                    temporary=outcome.temporary,
+                    detail=outcome.detail,
+                )
+            )
+        return ok(f"{_messages(outcome.done)} deleted, goodbye")
+
+    def _not_deleted(self, trouble: DeletionRefused) -> bytes:
+        self._emit(DeletionRefusedEvent(self._session, self.login or "", trouble.refused, _reason(trouble)))
+        return refused(trouble)
+
+    def _upstream(self) -> str:
+        return str(self.opened.account.passthrough.upstream) if self.opened is not None else ""
+
+
+async def _result(deleting: Coroutine[Any, Any, Deletion]) -> Deletion:
+    return await deleting
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+def _shown(credentials: Credentials) -> str:
+    return credentials.login.decode("utf-8", "replace")
+
+
+def _reason(trouble: Trouble) -> str:
+    return f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)

@@ -1,0 +1,96 @@
+"""What was written to a client and has not left the process yet: back-pressure, and knowing when it ran empty.
+
+It lies on the TCP transport, below TLS where there is TLS, so that what it counts is what the socket took (S16).
+"""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITCPTransport, ITransport
+from zope.interface import implementer
+
+HIGH = 128 * 1024
+"""Octets under way at which a producer is paused; it goes on when all of them are gone."""
+
+
+@implementer(ITransport)
+class Outflow:
+    """A transport above the TCP transport, for a protocol or for the TLS layer."""
+
+    disconnecting = False
+
+    def __init__(self, tcp: ITCPTransport, ran_empty: Callable[[], None]) -> None:
+        self.outstanding = 0
+        self._tcp = tcp
+        self._ran_empty = ran_empty
+        self._producer: IPushProducer | None = None
+        self._paused = False
+        tcp.registerProducer(_Drain(self), streaming=False)
+
+    def write(self, data: bytes) -> None:
+        if self.disconnecting or not data:
+            return
+        self.outstanding += len(data)
+        self._tcp.write(data)
+        if self.outstanding > HIGH and self._producer is not None and not self._paused:
+            self._paused = True
+            self._producer.pauseProducing()
+
+    def writeSequence(self, data: "list[bytes]") -> None:
+        self.write(b"".join(data))
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        assert streaming, "only push producers write here"
+        self._producer = producer
+        self._paused = False
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+        self._paused = False
+
+    def loseConnection(self) -> None:
+        self._end()
+        self._tcp.loseConnection()
+
+    def abortConnection(self) -> None:
+        self._end()
+        self._tcp.abortConnection()
+
+    def pauseProducing(self) -> None:
+        """Stop reading from the client."""
+        self._tcp.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._tcp.resumeProducing()
+
+    def getPeer(self) -> IAddress:
+        return self._tcp.getPeer()
+
+    def getHost(self) -> IAddress:
+        return self._tcp.getHost()
+
+    def emptied(self) -> None:
+        """The TCP transport's buffer ran empty."""
+        self.outstanding = 0
+        if self._paused and self._producer is not None:
+            self._paused = False
+            self._producer.resumeProducing()
+        self._ran_empty()
+
+    def _end(self) -> None:
+        if not self.disconnecting:
+            self.disconnecting = True
+            self._tcp.unregisterProducer()
+
+
+@implementer(IPullProducer)
+class _Drain:
+    """A pull producer is asked for more each time the buffer is empty; that is all this one wants to know."""
+
+    def __init__(self, outflow: Outflow) -> None:
+        self._outflow = outflow
+
+    def resumeProducing(self) -> None:
+        self._outflow.emptied()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; the protocol hears of it by itself."""

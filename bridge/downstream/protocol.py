@@ -1,0 +1,431 @@
+"""One client's connection: octets in and out, TLS, pace and time-outs. What is said is in `dialogue`.
+
+The rules: a session whose replies are not read is not read from; a client that goes cancels only what serves it
+alone; a QUIT once begun is carried through.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from ipaddress import ip_address
+from secrets import token_hex
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from bridge.config import Limits, Timeouts
+from bridge.downstream.dialogue import Answer, Cut, Dialogue, Rules, StartTls
+from bridge.downstream.login import Logins
+from bridge.downstream.outflow import Outflow
+from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
+from bridge.maildrop.source import Flow
+from bridge.names import SessionId
+from bridge.pop3.replies import ResponseCode, err, ok
+from bridge.pop3.server import Server, State
+from bridge.violation import ProtocolViolation
+
+READ_AHEAD = 32 * 1024
+"""Octets of pipelined commands held for a client that is being served; above it nothing more is read from it."""
+
+REPLIES_AT_ONCE = 1000
+"""Short replies joined into one write."""
+
+
+@frozen
+class Listening:
+    """What one listener offers."""
+
+    tls: IOpenSSLServerConnectionCreator | None
+    implicit: bool
+    cleartext: bool
+    mechanisms: tuple[str, ...]
+    nul: bytes | None
+
+
+@frozen
+class House:
+    """What all sessions share."""
+
+    clock: IReactorTime
+    emit: Emit
+    logins: Logins
+    timeouts: Timeouts
+    limits: Limits
+    implementation: str
+    trace: bool
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class Session(Protocol):
+    """From accept to close. It is the producer of its own replies: paused while the client does not take them."""
+
+    def __init__(self, house: House, listening: Listening, left: "Callable[[Session], None]") -> None:
+        self.session = SessionId(token_hex(6))
+        self.address = ""
+        self._house = house
+        self._listening = listening
+        self._left = left
+        self._tls = ""
+        self._how = "the client closed the connection"
+        self._working: Deferred[None] | None = None
+        self._pieces: Iterator[bytes] | None = None
+        self._flow: Flow | None = None
+        self._blocked = False
+        self._not_reading = False
+        self._proceeding = False
+        self._closing = False
+        self._gone = False
+        self._empty: Deferred[None] | None = None
+        self._idle: IDelayedCall | None = None
+        self._stall: IDelayedCall | None = None
+        self._handshake: IDelayedCall | None = None
+        self._accepted = False
+        self._greeted = False
+
+    # The transport, and the layers on it.
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """First the accepted TCP transport; then what the conversation goes over: the outflow, or TLS upon it."""
+        if not self._accepted:
+            self._accept(transport)
+            if self._listening.implicit:
+                self._start_tls()
+                return
+            transport = self._outflow
+        super().makeConnection(transport)
+        transport.registerProducer(self, True)  # type: ignore[attr-defined]  # Outflow and TLS are consumers
+
+    def connectionMade(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            self._send(ok("Popbridge ready"))
+            self._expect_client()
+
+    def _accept(self, tcp: ITCPTransport) -> None:
+        house, listening = self._house, self._listening
+        self._accepted = True
+        self._tcp = tcp
+        tcp.setTcpNoDelay(True)
+        tcp.setTcpKeepAlive(True)
+        self.address = host_of(tcp.getPeer())
+        self._since = house.clock.seconds()
+        self._outflow = Outflow(tcp, self._ran_empty)
+        self._server = Server(
+            mechanisms=listening.mechanisms,
+            implementation=house.implementation,
+            stls=listening.tls is not None,
+            secure=listening.implicit,
+            cleartext=listening.cleartext or _is_loopback(self.address),
+            line_limit=house.limits.line,
+            login_line_limit=house.limits.login_line,
+            bad_commands=house.limits.unknown_commands,
+        )
+        rules = Rules(listening.nul, house.limits.refused_logins, house.timeouts.deletion_wait)
+        self._dialogue = Dialogue(self.session, self._server, self, house.logins, house.clock, house.emit, rules)
+        house.emit(SessionOpened(self.session, self.address, listening.implicit))
+
+    def _start_tls(self) -> None:
+        assert self._listening.tls is not None
+        clock = self._house.clock
+        layer = TLSMemoryBIOProtocol(TLSMemoryBIOFactory(self._listening.tls, False, None, clock), self)  # type: ignore[arg-type]
+        self._tcp.protocol = layer  # type: ignore[attr-defined]  # where Twisted's own startTLS puts it
+        self._handshake = clock.callLater(
+            self._house.timeouts.client_handshake, self._abort, "no TLS handshake in time"
+        )
+        layer.makeConnection(self._outflow)
+
+    def handshakeCompleted(self) -> None:
+        if self._handshake is not None and self._handshake.active():
+            self._handshake.cancel()
+        handle = self.transport.getHandle()  # type: ignore[attr-defined]  # the TLS layer's
+        self._tls = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._gone = True
+        for timer in (self._idle, self._stall, self._handshake):
+            if timer is not None and timer.active():
+                timer.cancel()
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            empty.errback(CancelledError())
+        if self._working is not None and not self._dialogue.committed:
+            self._working.cancel()
+        if self._working is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Nothing of this session goes on: hang up upstream and say in one line what it was."""
+        opened, did = self._dialogue.opened, self._dialogue.did
+        if opened is not None:
+            if self._server.state is State.UPDATE:
+                opened.source.close()
+            else:
+                opened.source.abandon()
+        for quirk in sorted(self._server.tolerated):
+            self._house.emit(QuirkMet(self.session, quirk))
+        self._house.emit(
+            SessionClosed(
+                session=self.session,
+                peer=self.address,
+                login=self._dialogue.login,
+                tls=self._tls or None,
+                how=self._how,
+                seconds=self._house.clock.seconds() - self._since,
+                retrieved=did.retrieved,
+                topped=did.topped,
+                octets=did.octets,
+                marked=did.marked,
+                deleted=did.deleted,
+            )
+        )
+        self._left(self)
+
+    # From the client.
+
+    def dataReceived(self, octets: bytes) -> None:
+        if self._closing:
+            return
+        self._server.receive(octets)
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Answer what can be answered now, in order; several short replies go out in one write."""
+        if self._proceeding:
+            return  # an answer that was ready at once; the loop below goes on by itself
+        self._proceeding = True
+        replies: list[bytes] = []
+        try:
+            while self._may_go_on() and (request := self._server.next_request()) is not None:
+                if self._house.trace:
+                    self._trace("C", repr(request))
+                self._take(self._dialogue.answer(request), replies)
+        except ProtocolViolation as violation:
+            replies.append(err(str(violation)))
+            self._dialogue.over = True
+            self._how = f"protocol violation: {violation}"
+        except Exception:  # noqa: BLE001  a bug of ours: told in the log, and in neutral words to the client
+            self._bug(Failure())
+            replies.append(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
+        finally:
+            self._proceeding = False
+        self._send(b"".join(replies))
+        self._end_of_turn()
+
+    def _may_go_on(self) -> bool:
+        return not (self._working or self._pieces or self._blocked or self._closing or self._dialogue.over)
+
+    def _take(self, answer: Answer, replies: list[bytes]) -> None:
+        match answer:
+            case bytes():
+                replies.append(answer)
+                if len(replies) >= REPLIES_AT_ONCE:
+                    self._flush(replies)
+            case StartTls(reply):
+                self._server.start_tls()
+                self._flush([*replies, reply])
+                replies.clear()
+                self.transport.unregisterProducer()  # type: ignore[attr-defined]
+                self._start_tls()
+            case Iterator():
+                self._flush(replies)
+                self._pieces = answer
+                self._send_pieces()
+            case _:
+                self._flush(replies)
+                self._work(answer)
+
+    def _flush(self, replies: list[bytes]) -> None:
+        self._send(b"".join(replies))
+        replies.clear()
+
+    def _send_pieces(self) -> None:
+        """A long list goes out piece by piece, as fast as the client takes it; other sessions run in between."""
+        while self._pieces is not None and not self._blocked:
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._pieces = None
+            else:
+                self._send(piece)
+
+    def _work(self, answer: "Coroutine[Any, Any, bytes | Cut]") -> None:
+        working = self._working = Deferred.fromCoroutine(answer)
+        self._expect_client()
+        working.addCallbacks(self._worked, self._failed)
+        working.addErrback(self._bug)
+        working.addBoth(self._work_ended)
+
+    def _worked(self, outcome: "bytes | Cut") -> None:
+        if isinstance(outcome, Cut):
+            self._dialogue.over = True
+            self._how = "upstream was lost inside a message"
+        else:
+            self._send(outcome)
+
+    def _failed(self, failure: Failure) -> None:
+        if not self._gone or failure.check(CancelledError) is None:
+            self._bug(failure)
+            self._send(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
+
+    def _work_ended(self, _: object) -> None:
+        self._working = None
+        self.follow(None)
+        if self._gone:
+            self._leave()
+        elif not self._proceeding:
+            self._proceed()
+
+    def _end_of_turn(self) -> None:
+        if self._dialogue.over and not (self._working or self._pieces):
+            self._close()
+        waiting = bool(self._working or self._pieces or self._blocked)
+        stop = waiting and self._server.buffered > READ_AHEAD and not self._closing
+        if stop != self._not_reading and not self._gone:
+            self._not_reading = stop
+            (self._tcp.pauseProducing if stop else self._tcp.resumeProducing)()  # type: ignore[attr-defined]
+        self._expect_client()
+
+    # To the client.
+
+    def _send(self, octets: bytes) -> None:
+        if octets and not self._gone and not self._closing:
+            if self._house.trace:
+                self._trace("S", octets.partition(b"\r\n")[0][:200].decode("ascii", "replace"))
+            self.transport.write(octets)
+
+    def write(self, octets: bytes) -> None:
+        """A piece of a message."""
+        if not self._gone and not self._closing:
+            self.transport.write(octets)
+
+    def follow(self, flow: Flow | None) -> None:
+        """Whoever sends a message now is paused with the client, and let go when the message is through."""
+        before, self._flow = self._flow, flow
+        if before is not None and self._blocked:
+            before.resume()
+        if flow is not None and self._blocked:
+            flow.pause()
+
+    def drained(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._drained())
+
+    async def _drained(self) -> None:
+        for _ in range(2):  # TLS joins small writes until the reactor's next turn
+            await deferLater(self._house.clock, 0)
+        while self._outflow.outstanding:
+            self._empty = Deferred()
+            await self._empty
+
+    def _ran_empty(self) -> None:
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            empty.callback(None)
+
+    # IPushProducer: what the transport asks of whoever writes to it.
+
+    def pauseProducing(self) -> None:
+        self._blocked = True
+        if self._flow is not None:
+            self._flow.pause()
+        self._stall = self._house.clock.callLater(
+            self._house.timeouts.client_stall, self._abort, "the client takes nothing any more"
+        )
+
+    def resumeProducing(self) -> None:
+        self._blocked = False
+        if self._stall is not None and self._stall.active():
+            self._stall.cancel()
+        if self._flow is not None:
+            self._flow.resume()
+        self._send_pieces()
+        self._proceed()
+
+    def stopProducing(self) -> None:
+        if self._flow is not None:
+            self._flow.stop()
+
+    # The clock and the end.
+
+    def _expect_client(self) -> None:
+        """The client's clock runs while it is its turn to speak (S28)."""
+        timeouts = self._house.timeouts
+        running = self._idle is not None and self._idle.active()
+        if self._gone or self._closing or self._working or self._pieces or self._blocked:
+            if running:
+                assert self._idle is not None
+                self._idle.cancel()
+            return
+        seconds = timeouts.login_idle if self._server.state is State.AUTHORIZATION else timeouts.idle
+        if running:
+            assert self._idle is not None
+            self._idle.reset(seconds)
+        else:
+            self._idle = self._house.clock.callLater(seconds, self._idled)
+
+    def _idled(self) -> None:
+        self._how = "nothing was said for too long"
+        self._send(err("nothing was said for too long", ResponseCode.SYS_TEMP))
+        self._close()
+
+    def shut(self, how: str) -> None:
+        """The service stops: nothing new is begun, a QUIT under way is carried through."""
+        self._how = how
+        if self._working is not None and self._dialogue.committed:
+            return
+        self._send(
+            err("the server is shutting down; try again later", ResponseCode.SYS_TEMP) if not self._working else b""
+        )
+        self._close()
+
+    def _close(self) -> None:
+        if self._closing or self._gone:
+            return
+        if self._server.state is State.UPDATE:
+            self._how = "QUIT"
+        self._closing = True
+        if self._not_reading:
+            self._not_reading = False
+            self._tcp.resumeProducing()  # type: ignore[attr-defined]
+        self._expect_client()
+        self.transport.unregisterProducer()  # type: ignore[attr-defined]
+        self.transport.loseConnection()
+        self._stall = self._house.clock.callLater(self._house.timeouts.close_abort, self._outflow.abortConnection)
+
+    def _abort(self, how: str) -> None:
+        self._how = how
+        self._closing = True
+        self._outflow.abortConnection()
+
+    def _bug(self, failure: Failure) -> None:
+        self._dialogue.over = True
+        self._how = "a bug of ours"
+        self._house.emit(BugMet(self.session, failure.getTraceback(detail="brief")))
+
+    def _trace(self, direction: str, line: str) -> None:
+        self._house.emit(WireTraced(self.session, direction, line))
+
+
+def host_of(peer: IAddress) -> str:
+    """The address alone; an IPv4 one that came through a socket for both families as the IPv4 address it is."""
+    return peer.host.removeprefix("::ffff:") if isinstance(peer, IPv4Address | IPv6Address) else str(peer)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

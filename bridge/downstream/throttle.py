@@ -1,0 +1,93 @@
+"""How long a login has to wait before upstream is asked, so that the bridge is no relay for guessing passwords (S23).
+
+Each address and each account has a queue of its own: after failures, one try per penalty gets through. The same wrong
+password again is not another guess: a program that someone forgot to reconfigure is not punished for polling. Who
+got in lately does not wait for what others tried on his account.
+"""
+
+import hmac
+from collections import OrderedDict, deque
+from ipaddress import ip_address, ip_network
+from secrets import token_bytes
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+
+from bridge.sasl import Credentials
+
+PENALTIES = (0.0, 0.0, 0.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between tries after 0, 1, 2 … different failures."""
+
+
+@define
+class _Record:
+    until: float
+    free_at: float = 0.0
+    failures: int = 0
+    guesses: "deque[bytes]" = field(factory=lambda: deque(maxlen=10))
+
+
+class Throttle:
+    """Remembers failures for `memory` seconds, of at most `most` addresses and accounts."""
+
+    def __init__(self, clock: IReactorTime, *, memory: float = 600.0, most: int = 20_000) -> None:
+        self._clock = clock
+        self._memory = memory
+        self._most = most
+        self._key = token_bytes(32)
+        self._records: OrderedDict[tuple[str, bytes], _Record] = OrderedDict()
+        self._welcome: OrderedDict[tuple[bytes, bytes], float] = OrderedDict()
+
+    def wait(self, address: str, login: bytes) -> float:
+        """Seconds until this try may go upstream; the place in the queue is taken by asking."""
+        now = self._clock.seconds()
+        queues = [self._record("address", _network(address))]
+        if self._welcome.get((_network(address), login), 0.0) < now:
+            queues.append(self._record("account", login))
+        start = now
+        for record in queues:
+            if record is not None:
+                start = max(start, record.free_at)
+        for record in queues:
+            if record is not None:
+                record.free_at = start + PENALTIES[min(record.failures, len(PENALTIES) - 1)]
+        return start - now
+
+    def failed(self, address: str, credentials: Credentials) -> None:
+        now = self._clock.seconds()
+        proof = credentials.login + b"\0" + credentials.secret.reveal()
+        guess = hmac.digest(self._key, proof, "sha256")
+        for kind, key in (("address", _network(address)), ("account", credentials.login)):
+            record = self._record(kind, key) or _Record(until=0.0)
+            if guess not in record.guesses:
+                record.guesses.append(guess)
+                record.failures += 1
+            record.until = now + self._memory
+            self._records[kind, key] = record
+            self._records.move_to_end((kind, key))
+        while len(self._records) > self._most:
+            self._records.popitem(last=False)
+
+    def succeeded(self, address: str, login: bytes) -> None:
+        """The address keeps its record: one account of one's own is no licence to guess at others."""
+        place = (_network(address), login)
+        self._welcome[place] = self._clock.seconds() + 24 * 3600
+        self._welcome.move_to_end(place)
+        while len(self._welcome) > self._most:
+            self._welcome.popitem(last=False)
+
+    def _record(self, kind: str, key: bytes) -> _Record | None:
+        record = self._records.get((kind, key))
+        if record is not None and record.until < self._clock.seconds():
+            del self._records[kind, key]
+            return None
+        return record
+
+
+def _network(address: str) -> bytes:
+    """An IPv4 address, or the /64 that one IPv6 host owns."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address.encode()
+    return parsed.packed if parsed.version == 4 else ip_network((parsed, 64), strict=False).network_address.packed

@@ -1,0 +1,130 @@
+"""The whole bridge from one Config: the only place that knows every part and hands each what it needs."""
+
+import datetime as dt
+import resource
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator
+
+from bridge.accounts.account import Account
+from bridge.accounts.directory import Directory
+from bridge.config import Certificate, Config, Endpoint, Listener
+from bridge.downstream import listener
+from bridge.downstream.listener import Sessions
+from bridge.downstream.login import Logins
+from bridge.downstream.protocol import House, Listening
+from bridge.downstream.throttle import Throttle
+from bridge.events import CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
+from bridge.imap.quirks import Quirk
+from bridge.maildrop.source import Source
+from bridge.names import SessionId
+from bridge.sasl import Credentials
+from bridge.tls import CertificateUnusable, ServerContext, self_signed
+from bridge.upstream.connect import Reactor
+from bridge.upstream.open import Opener
+from bridge.version import __version__
+
+BACKLOG = 512
+"""Connections the kernel holds while we are busy; Twisted's 50 costs bursts of pollers their SYNs."""
+
+IMPLEMENTATION = f"Popbridge-{__version__}"
+"""CAPA's word for us (RFC 2449, section 6.9)."""
+
+
+class Cannot(SystemExit):
+    """The bridge cannot start; the text says why and what to do."""
+
+
+class Bridge(Service):
+    """Listens from `privilegedStartService` on, so that low ports are bound before privileges are dropped."""
+
+    def __init__(self, config: Config, reactor: Reactor, emit: Emit) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._emit = emit
+        self._opener = Opener(reactor, config.timeouts)
+        logins = Logins(
+            Directory(config.passthrough),
+            self._source,
+            Throttle(reactor),
+            reactor,
+            login_wait=config.timeouts.login_wait,
+            refused_delay=config.timeouts.refused_login_delay,
+        )
+        self.sessions = Sessions(
+            House(reactor, emit, logins, config.timeouts, config.limits, IMPLEMENTATION, config.trace)
+        )
+        self.ports: list[IListeningPort] = []
+
+    def privilegedStartService(self) -> None:  # noqa: N802  Twisted's name
+        super().privilegedStartService()
+        _raise_file_limit()
+        for settings in self._config.listeners:
+            for endpoint, listening in self._offers(settings):
+                port = self._listen(endpoint, listening)
+                self.ports.append(port)
+                at = port.getHost()
+                self._emit(ListenerOpened(str(Endpoint(at.host, at.port)), listening.implicit))
+
+    def stopService(self) -> "Deferred[object]":  # noqa: N802  Twisted's name
+        """No new session; those that are open are told; a QUIT that has begun is waited for."""
+        super().stopService()
+        ending: list[Deferred[object]] = [maybeDeferred(port.stopListening) for port in self.ports]
+        self.ports.clear()
+        ending.append(self.sessions.shut("the server stopped"))
+        return DeferredList(ending)
+
+    def _source(self, account: Account, credentials: Credentials, session: SessionId) -> Source:
+        def trace(direction: str, line: str) -> None:
+            self._emit(WireTraced(session, direction, line))
+
+        def on_quirk(quirk: Quirk) -> None:
+            self._emit(QuirkMet(session, quirk.name))
+
+        return self._opener.source(
+            account, credentials, trace=trace if self._config.trace else None, on_quirk=on_quirk
+        )
+
+    def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:
+        tls = self._tls(settings)
+        nul = b"\x80" if settings.nul == "replace" else None
+        for endpoint, implicit in ((settings.pop3, False), (settings.pop3s, True)):
+            if endpoint is not None:
+                yield endpoint, Listening(tls, implicit, settings.cleartext, settings.sasl, nul)
+
+    def _tls(self, settings: Listener) -> IOpenSSLServerConnectionCreator | None:
+        if settings.tls is None and settings.pop3s is None:
+            return None
+        try:
+            certificate, key = self._pair(settings)
+            return ServerContext(certificate, key, lambda error: self._emit(CertificateKept(str(error))))
+        except (CertificateUnusable, OSError) as error:
+            raise Cannot(f"popbridge: no TLS: {error}") from error
+
+    def _pair(self, settings: Listener) -> tuple[Path, Path]:
+        if isinstance(settings.tls, Certificate):
+            return settings.tls.certificate, settings.tls.key
+        made = self_signed(self._config.base, socket.gethostname(), dt.datetime.now(dt.UTC))
+        self._emit(CertificateMade(str(made.certificate), made.fingerprint))
+        return made.certificate, made.key
+
+    def _listen(self, endpoint: Endpoint, listening: Listening) -> IListeningPort:
+        factory = listener.Listener(self.sessions, listening)
+        try:
+            # An empty host means both families: one IPv6 socket takes IPv4 too, unless the machine has no IPv6.
+            return self._reactor.listenTCP(endpoint.port, factory, BACKLOG, endpoint.host or "::")
+        except CannotListenError as error:
+            if not endpoint.host:
+                return self._listen(Endpoint("0.0.0.0", endpoint.port), listening)  # noqa: S104  what the owner asked for
+            raise Cannot(f"popbridge: cannot listen on {endpoint}: {error.socketError}") from error
+
+
+def _raise_file_limit() -> None:
+    """Two descriptors a session; the soft limit of 1,024 that most systems set is meant for select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

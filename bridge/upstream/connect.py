@@ -1,0 +1,132 @@
+"""From an upstream's address to a connection that has greeted us, its TLS verified (S29, S31).
+
+No credential is in here: whatever goes wrong, nothing secret was sent.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+from OpenSSL.SSL import Error as TlsError
+from twisted.internet.defer import CancelledError
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+
+from bridge.config import Timeouts, Upstream
+from bridge.imap.commands import Capability, Starttls
+from bridge.imap.responses import Status, StatusKind
+from bridge.maildrop.errors import Trouble, UpstreamUnavailable, UpstreamUntrusted
+from bridge.tls import CertificateRejected
+from bridge.upstream.imap_connection import ImapConnection
+
+
+class Reactor(IReactorTCP, IReactorTime, IReactorPluggableNameResolver):
+    """What connecting needs of the reactor."""
+
+
+async def connect(
+    reactor: Reactor,
+    upstream: Upstream,
+    tls: IOpenSSLClientConnectionCreator,
+    timeouts: Timeouts,
+    make: Callable[[], ImapConnection],
+) -> ImapConnection:
+    """A connection in the not-authenticated state with capabilities known, or a Trouble."""
+    connection = await _reach(reactor, upstream, tls, timeouts, make)
+    try:
+        await _greet(reactor, connection, upstream, timeouts)
+        if upstream.security == "starttls":
+            await _start_tls(connection, upstream, tls)
+        elif not connection.client.capabilities_known:
+            await connection.ask(Capability())
+    except Trouble as trouble:
+        connection.abandon()
+        raise _explained(trouble, upstream) from trouble
+    except CancelledError:
+        connection.abandon()
+        raise
+    return connection
+
+
+async def _reach(
+    reactor: Reactor,
+    upstream: Upstream,
+    tls: IOpenSSLClientConnectionCreator,
+    timeouts: Timeouts,
+    make: Callable[[], ImapConnection],
+) -> ImapConnection:
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(
+        reactor, upstream.host.encode("idna").decode("ascii"), upstream.port, timeout=timeouts.connect
+    )
+    if upstream.security == "tls":
+        endpoint = wrapClientTLS(tls, endpoint)
+    waiting = endpoint.connect(Factory.forProtocol(make))
+    waiting.addTimeout(timeouts.connect, reactor)
+    try:
+        return cast(ImapConnection, await waiting)
+    except DNSLookupError as error:
+        raise UpstreamUnavailable(f"the host name {upstream.host} is unknown; check it, or the name server") from error
+    except (ConnectError, TimedOut) as error:
+        raise UpstreamUnavailable(f"{_place(upstream)} does not answer: {_said(error)}") from error
+
+
+async def _greet(clock: IReactorTime, connection: ImapConnection, upstream: Upstream, timeouts: Timeouts) -> None:
+    connection.greeted.addTimeout(timeouts.greeting, clock)
+    try:
+        status: Status = await connection.greeted
+    except TimedOut as error:
+        raise UpstreamUnavailable(f"{_place(upstream)} did not greet within {timeouts.greeting:g} seconds") from error
+    match status.kind:
+        case StatusKind.OK:
+            return
+        case StatusKind.BYE:
+            raise UpstreamUnavailable(f"{_place(upstream)} turned the connection away", detail=status.text)
+        case _:
+            # PREAUTH: whoever connects is somebody already. No password would be checked, and without TLS
+            # anyone on the way could have said it (S29).
+            raise UpstreamUntrusted(f"{_place(upstream)} lets everybody in without a password (PREAUTH); not used")
+
+
+async def _start_tls(connection: ImapConnection, upstream: Upstream, tls: IOpenSSLClientConnectionCreator) -> None:
+    if not connection.client.capabilities_known:
+        await connection.ask(Capability())
+    if "STARTTLS" not in connection.client.capabilities:
+        raise UpstreamUntrusted(f"{_place(upstream)} offers no STARTTLS; use imaps:// if it has a TLS port")
+    answer = await connection.ask(Starttls())
+    if not answer.ok:
+        raise UpstreamUntrusted(f"{_place(upstream)} refused STARTTLS", detail=answer.status.text)
+    connection.start_tls(tls)
+    # What was learned in clear is forgotten; the answer also proves that the certificate was verified.
+    await connection.ask(Capability())
+
+
+def _explained(trouble: Trouble, upstream: Upstream) -> Trouble:
+    """Where TLS ended the connection, say so and what to do: it is no passing trouble."""
+    cause = trouble.__cause__
+    if isinstance(cause, CertificateRejected):
+        remedy = "name its authority with ca =, or pin it with pin ="
+        return UpstreamUntrusted(f"{_place(upstream)} is not trusted: {cause}; {remedy}")
+    if not isinstance(cause, TlsError):
+        return trouble
+    reasons = "; ".join(str(entry[2]) for entry in (cause.args[0] if cause.args else ())) or "no reason given"
+    if "wrong version number" in reasons or "packet length too long" in reasons:
+        return UpstreamUntrusted(f"{_place(upstream)} does not speak TLS there; try imap+starttls://")
+    return UpstreamUnavailable(f"TLS with {_place(upstream)} failed: {reasons}")
+
+
+def _place(upstream: Upstream) -> str:
+    return f"{upstream.host} port {upstream.port}"
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, TimedOut):
+        return "no answer in time"
+    return str(error.osError or error) if isinstance(error, ConnectError) else str(error)

@@ -1,0 +1,380 @@
+"""One IMAP connection: commands go out, each answer comes back as a Deferred. Nothing here waits.
+
+It keeps the wire (`imap/client`) and the transport together: time-outs, back-pressure, the end. Whatever ends
+the connection ends every command in flight with the same Trouble.
+"""
+
+from collections.abc import Callable
+from typing import Protocol as Shape
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from bridge.imap import commands, responses
+from bridge.imap.client import (
+    BodyAbsent,
+    BodyBegan,
+    BodyEnded,
+    BodyOctets,
+    Challenged,
+    Client,
+    Completed,
+    Event,
+    Greeted,
+    Idling,
+    ListingRows,
+    Responded,
+)
+from bridge.imap.commands import Command
+from bridge.imap.quirks import Quirk
+from bridge.imap.responses import Response, Status, StatusKind
+from bridge.maildrop.errors import Trouble, UpstreamUnavailable
+from bridge.names import Uid
+from bridge.violation import ProtocolViolation
+
+DRAIN_AT_MOST = 256 * 1024
+"""Octets of an unwanted literal that are read to its end; with more to come a new connection is cheaper."""
+
+KEPT_AT_MOST = 250_000
+"""Responses kept for one command: a FETCH of flags for as many messages as one QUIT can name."""
+
+Trace = Callable[[str, str], None]
+"""(direction, text) of what went over the wire, without mail text; "c" is us, "s" the server."""
+
+
+class Body(Shape):
+    """Who takes the octets of a FETCH BODY[…]."""
+
+    def begin(self, size: int, flow: "ImapConnection") -> None: ...
+
+    def write(self, octets: bytes) -> None: ...
+
+
+class Wire(Shape):
+    """The transport's part that is used here."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def pauseProducing(self) -> None: ...  # noqa: N802
+
+    def resumeProducing(self) -> None: ...  # noqa: N802
+
+    def loseConnection(self) -> None: ...  # noqa: N802
+
+    def abortConnection(self) -> None: ...  # noqa: N802
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...  # noqa: N802
+
+    def startTLS(self, context: IOpenSSLClientConnectionCreator) -> None: ...  # noqa: N802
+
+
+@frozen
+class Answer:
+    """A tagged reply and the data that came for it."""
+
+    status: Status
+    responses: list[Response]
+
+    @property
+    def ok(self) -> bool:
+        return self.status.kind is StatusKind.OK
+
+
+@define
+class Selected:
+    """What the server has told about the selected mailbox since SELECT."""
+
+    exists: int = 0
+    uidvalidity: int | None = None
+    uidnext: int | None = None
+    flags_kept: frozenset[str] | None = None
+    expunges: int = 0
+
+
+@define(eq=False)
+class _Asked:
+    command: Command
+    answer: "Deferred[Answer]"
+    rows: Callable[[ListingRows], None] | None
+    body: Body | None
+    challenged: Callable[[bytes], None] | None
+    data: list[Response] = field(factory=list)
+
+
+# Which untagged data a command is asked for; anything else is news about the mailbox or of no interest.
+_WANTED: dict[type[Command], tuple[type[Response], ...]] = {
+    commands.ListMailboxes: (responses.Listed,),
+    commands.Search: (responses.Searched,),
+    commands.FetchFlags: (responses.Fetched,),
+    commands.AskRights: (responses.Rights,),
+    commands.AskStatus: (responses.MailboxStatus,),
+    commands.Identify: (responses.Identified,),
+}
+
+
+class ImapConnection(Protocol):
+    """`greeted` fires with the greeting; `ask` with each answer. Both fail with a Trouble when the connection ends."""
+
+    transport: Wire  # type: ignore[assignment]  # what a TCP transport gives, under TLS too
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        silence: float,
+        close_abort: float,
+        trace: Trace | None,
+        on_quirk: Callable[[Quirk], None],
+    ) -> None:
+        self.client = Client(on_quirk=on_quirk)
+        self.mailbox = Selected()
+        self.greeted: Deferred[Status] = Deferred()
+        self.ended: Trouble | None = None
+        self._clock = clock
+        self._silence = silence
+        self._close_abort = close_abort
+        self._trace = trace
+        self._asked: dict[str, _Asked] = {}
+        self._body: Body | None = None
+        self._body_uid: Uid | None = None
+        self._timer: IDelayedCall | None = None
+        self._paused = False
+        self._goodbye = ""
+
+    # What the source asks for.
+
+    def ask(
+        self,
+        command: Command,
+        *,
+        rows: Callable[[ListingRows], None] | None = None,
+        body: Body | None = None,
+        challenged: Callable[[bytes], None] | None = None,
+    ) -> "Deferred[Answer]":
+        """Send it behind whatever is in flight. Cancelling gives the whole connection up."""
+        answer: Deferred[Answer] = Deferred(lambda _: self.abandon())
+        if self.ended is not None:
+            answer.errback(self.ended)
+            return answer
+        tag = self.client.send(command)
+        self._asked[tag] = _Asked(command, answer, rows, body, challenged)
+        if self._trace is not None:
+            self._trace("c", f"{tag} {command!r}")
+        self._flush()
+        return answer
+
+    def start_tls(self, context: IOpenSSLClientConnectionCreator) -> None:
+        self.transport.startTLS(context)
+
+    @property
+    def reusable(self) -> bool:
+        return self.ended is None and self.client.quiet
+
+    def close(self) -> None:
+        """LOGOUT in good order, unless something is still in flight: then the end is abrupt."""
+        if not self.reusable:
+            self.abandon()
+            return
+        self.ask(commands.Logout()).addErrback(lambda _: None)
+        self._clock.callLater(self._close_abort, self.abandon)
+
+    def abandon(self) -> None:
+        """End now, whatever is under way."""
+        if self.ended is None:
+            self._end(UpstreamUnavailable("the connection was given up"))
+        self.transport.abortConnection()
+
+    # Flow: the receiver of a message sets the pace.
+
+    def pause(self) -> None:
+        if not self._paused and self.ended is None:
+            self._paused = True
+            self.transport.pauseProducing()
+            self._watch()
+
+    def resume(self) -> None:
+        if self._paused and self.ended is None:
+            self._paused = False
+            self.transport.resumeProducing()
+            self._watch()
+
+    def stop(self) -> None:
+        self._body = None
+        if self.client.literal_left > DRAIN_AT_MOST:
+            self.abandon()
+        else:
+            self.resume()
+
+    # What the transport tells.
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self._watch()
+
+    def dataReceived(self, octets: bytes) -> None:
+        if self.ended is not None:
+            return
+        try:
+            for event in self.client.receive(octets):
+                self._happened(event)
+                if self.ended is not None:
+                    return
+        except ProtocolViolation as violation:
+            self._end(UpstreamUnavailable(f"upstream broke the IMAP protocol: {violation}"))
+            self.transport.abortConnection()
+            return
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.client.end_of_stream()
+        if self.ended is None:
+            said = f": {self._goodbye}" if self._goodbye else ""
+            trouble = UpstreamUnavailable(f"upstream closed the connection{said}")
+            trouble.__cause__ = reason.value
+            self._end(trouble)
+
+    # What the client's half of the protocol makes of it.
+
+    def _happened(self, event: Event) -> None:
+        if self._trace is not None:
+            self._trace("s", repr(event))
+        match event:
+            case BodyOctets(octets):
+                if self._body is not None:
+                    self._body.write(octets)
+                self._progress()
+            case ListingRows():
+                asked = self._oldest()
+                if asked is not None and asked.rows is not None:
+                    asked.rows(event)
+                self._progress()
+            case Responded(response, _):
+                self._responded(response)
+            case Completed(tag, _, status):
+                self._completed(tag, status)
+            case BodyBegan(uid, _, _, size):
+                self._body_begins(uid, size)
+            case BodyEnded(uid):
+                self._body_ends(uid)
+            case BodyAbsent():
+                self._progress()
+            case Challenged(octets):
+                asked = self._oldest()
+                if asked is None or asked.challenged is None:
+                    raise ProtocolViolation("a SASL challenge where none is due")
+                asked.challenged(octets)
+                self._flush()
+                self._progress()
+            case Greeted(status):
+                self._progress()
+                self.greeted.callback(status)
+            case Idling():
+                self._progress()
+
+    def _responded(self, response: Response) -> None:
+        match response:
+            case responses.Exists(count):
+                self.mailbox.exists = count
+            case responses.Expunged():
+                self.mailbox.exists -= 1
+                self.mailbox.expunges += 1
+            case responses.Vanished(_, earlier):
+                self.mailbox.expunges += not earlier
+            case responses.Flags() | responses.Recent() | responses.Unknown():
+                pass
+            case Status(kind, code, text):
+                if kind is StatusKind.BYE:
+                    self._goodbye = text
+                elif code is not None:
+                    self._told(code.name, code.arguments)
+            case _:
+                self._keep(response)
+
+    def _told(self, name: str, arguments: object) -> None:
+        """Response codes that come with SELECT."""
+        if name == "UIDVALIDITY" and isinstance(arguments, int):
+            self.mailbox.uidvalidity = arguments
+        elif name == "UIDNEXT" and isinstance(arguments, int):
+            self.mailbox.uidnext = arguments
+        elif name == "PERMANENTFLAGS" and isinstance(arguments, frozenset):
+            self.mailbox.flags_kept = frozenset(flag.lower() for flag in arguments)
+
+    def _keep(self, response: Response) -> None:
+        asked = self._oldest()
+        if asked is None or not isinstance(response, _WANTED.get(type(asked.command), ())):
+            return
+        if len(asked.data) >= KEPT_AT_MOST:
+            raise ProtocolViolation(f"more than {KEPT_AT_MOST} responses to one command")
+        asked.data.append(response)
+        self._progress()
+
+    def _completed(self, tag: str, status: Status) -> None:
+        asked = self._asked.pop(tag)
+        self._progress()
+        if isinstance(asked.command, commands.Logout):
+            self.transport.loseConnection()
+        asked.answer.callback(Answer(status, asked.data))
+
+    def _body_begins(self, uid: Uid | None, size: int) -> None:
+        asked = self._oldest()
+        self._body = None
+        self._body_uid = None
+        if asked is None or asked.body is None or not isinstance(asked.command, commands.FetchBody):
+            return  # nobody asked for it: read over it
+        if uid is not None and uid != asked.command.uid:
+            return
+        self._body = asked.body
+        self._body_uid = asked.command.uid
+        self._body.begin(size, self)
+        self._progress()
+
+    def _body_ends(self, uid: Uid | None) -> None:
+        self._body = None
+        if self._body_uid is not None and uid is not None and uid != self._body_uid:
+            raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
+
+    def _oldest(self) -> _Asked | None:
+        """The command that untagged data belongs to: servers answer in order (RFC 9051, section 5.5)."""
+        return next(iter(self._asked.values()), None)
+
+    # The wire, the clock and the end.
+
+    def _flush(self) -> None:
+        octets = self.client.octets_to_send()
+        if octets:
+            self.transport.write(octets)
+        self._watch()
+
+    def _progress(self) -> None:
+        """Something useful came. Unsolicited chatter is no progress, so that it cannot keep a dead command alive."""
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(self._silence)
+
+    def _watch(self) -> None:
+        """The clock of silence runs while something is awaited and nobody holds the connection paused."""
+        awaited = bool(self._asked) or not self.greeted.called
+        wanted = awaited and not self._paused and self.ended is None
+        running = self._timer is not None and self._timer.active()
+        if wanted and not running:
+            self._timer = self._clock.callLater(self._silence, self._silent)
+        elif running and not wanted:
+            assert self._timer is not None
+            self._timer.cancel()
+
+    def _silent(self) -> None:
+        self._end(UpstreamUnavailable(f"upstream did not answer for {self._silence:g} seconds"))
+        self.transport.abortConnection()
+
+    def _end(self, trouble: Trouble) -> None:
+        self.ended = trouble
+        self._body = None
+        self._watch()
+        asked, self._asked = list(self._asked.values()), {}
+        if not self.greeted.called:
+            self.greeted.errback(trouble)
+        for one in asked:
+            if not one.answer.called:
+                one.answer.errback(trouble)

@@ -1,0 +1,305 @@
+"""A mailbox on an IMAP server as a Source: its complete listing, its messages octet for octet, its deletions.
+
+A connection that died while nothing was under way is replaced without anybody noticing; one that dies inside a
+message ends that message.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from attrs import define
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from bridge.config import PassThrough
+from bridge.imap import responses
+from bridge.imap.client import ListingRows
+from bridge.imap.commands import (
+    AskRights,
+    Enable,
+    FetchBody,
+    FetchFlags,
+    FetchListing,
+    Identify,
+    ListMailboxes,
+    Noop,
+    Search,
+    Select,
+)
+from bridge.imap.responses import Status
+from bridge.maildrop.errors import (
+    ListingIncomplete,
+    MailboxReplaced,
+    MessageGone,
+    RetrievalRefused,
+    Trouble,
+    UpstreamUnavailable,
+    UpstreamUnsuitable,
+)
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.retention import Mailbox, Policy, refusal, unkeepable
+from bridge.maildrop.source import Deletion, Sink
+from bridge.names import Uid, UidValidity
+from bridge.upstream.imap_connection import Answer, ImapConnection
+from bridge.upstream.imap_deletion import carry_out, uid_sets
+from bridge.version import __version__
+
+WHO_WE_ARE = (("name", "Popbridge"), ("version", __version__))
+"""RFC 2971. NetEase's servers refuse SELECT to clients that do not say who they are."""
+
+KEEP_ALIVE = 240
+"""Seconds between NOOPs: under the 5 minutes after which the strictest servers and NATs drop idle connections."""
+
+FIRST_PART = 16 * 1024
+"""Octets asked for first when only the top of a message is wanted; nearly every header fits."""
+
+Reach = Callable[[], Awaitable[ImapConnection]]
+"""Connects and logs in once more, with the credentials of this session."""
+
+
+class ImapSource:
+    """One mailbox for one session."""
+
+    def __init__(self, reach: Reach, account: PassThrough, clock: IReactorTime) -> None:
+        self._reach = reach
+        self._account = account
+        self._policy = Policy(account.delete)
+        self._connection: ImapConnection | None = None
+        self._uidvalidity: int | None = None
+        self._mailbox: Mailbox | None = None
+        self._keep_alive = LoopingCall(self._stay)
+        self._keep_alive.clock = clock
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """What the mailbox allows; None until it was opened."""
+        return self._mailbox
+
+    async def list(self) -> Listing:
+        listing = Listing(UidValidity(0))
+        connection = await self._open(listing)
+        listing.uidvalidity = UidValidity(self._uidvalidity or 0)
+        listing.settle()
+        await _complete(connection, listing)
+        self._keep_alive.start(KEEP_ALIVE, now=False)
+        return listing
+
+    async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
+        body = _Whole(sink, size)
+        answer = await self._fetch(FetchBody(uid), body)
+        if not body.begun:
+            await self._explain_absence(uid, answer)
+
+    async def top(self, uid: Uid, sink: Sink, size: int) -> None:
+        """In parts of BODY.PEEK[]<start.count>, so that TOP's octets are RETR's by construction.
+
+        BODY[HEADER] is not used: Courier makes it an octet short and hoodiecrow too long where there is no body.
+        """
+        start, count = 0, FIRST_PART
+        while not sink.satisfied:
+            part = _Part(sink, begun=start > 0, may_be_empty=start > 0 or size == 0)
+            answer = await self._fetch(FetchBody(uid, start=start, count=count), part)
+            if not part.begun:
+                await self._explain_absence(uid, answer)
+            if part.octets < count:
+                return
+            start, count = start + count, count * 4
+
+    async def delete(self, uids: Sequence[int]) -> Deletion:
+        assert self._mailbox is not None, "delete before list"
+        why = refusal(self._policy, self._mailbox)
+        if why:
+            return Deletion(len(uids), 0, why)
+        connection = await self._ready()
+        return await carry_out(connection, self._policy, self._mailbox, self._account, uids)
+
+    def close(self) -> None:
+        self._rest()
+        if self._connection is not None:
+            self._connection.close()
+
+    def abandon(self) -> None:
+        self._rest()
+        if self._connection is not None:
+            self._connection.abandon()
+
+    def _rest(self) -> None:
+        if self._keep_alive.running:
+            self._keep_alive.stop()
+
+    def _stay(self) -> None:
+        if self._connection is not None and self._connection.reusable:
+            self._connection.ask(Noop()).addErrback(lambda _: None)
+
+    async def _ready(self) -> ImapConnection:
+        connection = self._connection
+        if connection is None or connection.ended is not None:
+            known = self._uidvalidity
+            connection = await self._open(None)
+            if self._uidvalidity != known:
+                raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
+        return connection
+
+    async def _open(self, listing: Listing | None) -> ImapConnection:
+        """Connect, select and look at what the mailbox allows; with a listing, fetch it in the same write."""
+        connection = self._connection = await self._reach()
+        has = connection.client.capabilities
+        before: list[Deferred[Answer]] = []
+        if "ID" in has:
+            before.append(connection.ask(Identify(WHO_WE_ARE)))
+        if "ENABLE" in has and "UTF8=ACCEPT" in has:
+            before.append(connection.ask(Enable(("UTF8=ACCEPT",))))  # always or never, whatever the client says (S11)
+        trash = self._find_trash(connection)
+        name = self._account.upstream.mailbox
+        selecting = connection.ask(Select(name))
+        rights = connection.ask(AskRights(name)) if "ACL" in has else None
+        rows = connection.ask(FetchListing("1:*"), rows=_adder(listing)) if listing is not None else None
+        asked = [d for d in (*before, trash, selecting, rights, rows) if d is not None]
+        answers = dict(zip(map(id, asked), await _together(asked), strict=True))
+
+        selected = answers[id(selecting)]
+        if not selected.ok:
+            raise _not_opened(name, selected.status)
+        if connection.mailbox.uidvalidity is None:
+            raise UpstreamUnsuitable(f"the mailbox {name} has no UIDVALIDITY: its messages have no lasting names")
+        self._uidvalidity = connection.mailbox.uidvalidity
+        self._mailbox = self._seen(connection, selected, answers.get(id(trash)), answers.get(id(rights)))
+        why = unkeepable(self._policy, self._mailbox)
+        if why:
+            raise UpstreamUnsuitable(why)
+        return connection
+
+    def _find_trash(self, connection: ImapConnection) -> "Deferred[Answer] | None":
+        if self._policy is not Policy.TRASH or self._account.trash is not None:
+            return None
+        return connection.ask(ListMailboxes(special_use=True))
+
+    def _seen(
+        self, connection: ImapConnection, selected: Answer, trash: Answer | None, rights: Answer | None
+    ) -> Mailbox:
+        has = connection.client.capabilities
+        listed = [r for r in (trash.responses if trash is not None else ()) if isinstance(r, responses.Listed)]
+        marked = [r.mailbox for r in listed if "\\trash" in {attribute.lower() for attribute in r.attributes}]
+        granted = [
+            r.rights for r in (rights.responses if rights is not None else ()) if isinstance(r, responses.Rights)
+        ]
+        code = selected.status.code
+        return Mailbox(
+            read_only=code is not None and code.name == "READ-ONLY",
+            flags_kept=connection.mailbox.flags_kept,
+            rights=granted[0] if granted else None,
+            can_move="MOVE" in has or "IMAP4REV2" in has,
+            can_expunge_by_uid="UIDPLUS" in has or "IMAP4REV2" in has,
+            trash=self._account.trash or (marked[0] if marked else None),
+            flag_deletes="X-GM-EXT-1" in has and self._account.gmail_auto_expunge,
+        )
+
+    async def _fetch(self, command: FetchBody, body: "_Whole | _Part") -> Answer:
+        """One retry on a new connection when the old one died before the first octet."""
+        fresh = self._connection is None or self._connection.ended is not None
+        try:
+            return await (await self._ready()).ask(command, body=body)
+        except UpstreamUnavailable:
+            if fresh or body.begun:
+                raise
+        return await (await self._ready()).ask(command, body=body)
+
+    async def _explain_absence(self, uid: Uid, answer: Answer) -> None:
+        """Gone, or only refused? Ask again before calling it gone: a client that believes it forgets the message (S14)."""
+        code = answer.status.code.name if answer.status.code is not None else ""
+        if code not in {"EXPUNGEISSUED", "NONEXISTENT"}:
+            seen = await (await self._ready()).ask(FetchFlags(str(uid)))
+            still_there = any(isinstance(r, responses.Fetched) and r.uid == uid for r in seen.responses)
+            if still_there or not seen.ok:
+                raise RetrievalRefused(
+                    "upstream does not give this message now; try again later", detail=answer.status.text
+                )
+        raise MessageGone("this message was removed from the mailbox")
+
+
+@define
+class _Whole:
+    """A whole message on its way into the sink."""
+
+    sink: Sink
+    size: int
+    begun: bool = False
+
+    def begin(self, size: int, flow: ImapConnection) -> None:
+        # An empty body of a message that is not empty is how some servers say that they cannot read it; passed on,
+        # a client would take it for the message and delete it.
+        if size > 0 or self.size == 0:
+            self.begun = True
+            self.sink.begin(flow)
+
+    def write(self, octets: bytes) -> None:
+        if self.begun:
+            self.sink.write(octets)
+
+
+@define
+class _Part:
+    """The next part of a message whose top is wanted."""
+
+    sink: Sink
+    begun: bool
+    may_be_empty: bool
+    octets: int = 0
+
+    def begin(self, size: int, flow: ImapConnection) -> None:
+        if not self.begun and (size > 0 or self.may_be_empty):
+            self.begun = True
+            self.sink.begin(flow)
+
+    def write(self, octets: bytes) -> None:
+        self.octets += len(octets)
+        if self.begun:
+            self.sink.write(octets)
+
+
+def _adder(listing: Listing) -> Callable[[ListingRows], None]:
+    def add(rows: ListingRows) -> None:
+        hidden = bytes(rows.deleted)
+        if any(rows.hidden):
+            hidden = bytes(a | b for a, b in zip(hidden, rows.hidden, strict=True))
+        listing.add(rows.uids, rows.sizes, rows.dates, hidden)
+
+    return add
+
+
+async def _complete(connection: ImapConnection, listing: Listing) -> None:
+    """S6: as many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login."""
+    if len(listing) == connection.mailbox.exists and connection.mailbox.expunges == 0:
+        return
+    expunged = connection.mailbox.expunges
+    answer = await connection.ask(Search(("ALL",), returning="ESEARCH" in connection.client.capabilities))
+    if not answer.ok:
+        raise ListingIncomplete(
+            "upstream does not list the mailbox completely; try again later", detail=answer.status.text
+        )
+    present = {uid for r in answer.responses if isinstance(r, responses.Searched) for uid in r.uids}
+    listing.without(set(listing.uids) - present)
+    missing, held = present - set(listing.uids), -1
+    while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
+        held = len(listing)
+        for uids in uid_sets(missing):
+            await connection.ask(FetchListing(uids), rows=_adder(listing))
+        listing.settle()
+        missing = present - set(listing.uids)
+    if len(missing) > connection.mailbox.expunges - expunged:
+        raise ListingIncomplete(f"upstream lists {len(listing)} of {len(present)} messages; try again later")
+
+
+async def _together(asked: "list[Deferred[Answer]]") -> "list[Answer]":
+    """All answers, or the Trouble that ended them."""
+    try:
+        return await gatherResults(asked, consumeErrors=True)
+    except FirstError as first:
+        raise first.subFailure.value from None
+
+
+def _not_opened(name: str, status: Status) -> Trouble:
+    code = status.code.name if status.code is not None else ""
+    if code in {"NONEXISTENT", "NOPERM", "CANNOT"}:
+        return UpstreamUnsuitable(f"the mailbox {name} cannot be opened upstream", detail=status.text)
+    return UpstreamUnavailable(f"upstream does not open the mailbox {name} now", detail=status.text)

@@ -1,0 +1,49 @@
+"""From an account and verified-nowhere-yet credentials to a Source: who connects where, trusting what."""
+
+from collections.abc import Callable
+
+from bridge.accounts.account import Account
+from bridge.config import Timeouts
+from bridge.imap.quirks import Quirk
+from bridge.maildrop.source import Source
+from bridge.sasl import Credentials
+from bridge.tls import client_context
+from bridge.upstream.authenticate import log_in
+from bridge.upstream.connect import Reactor, connect
+from bridge.upstream.imap_connection import ImapConnection, Trace
+from bridge.upstream.imap_source import ImapSource
+
+
+class Opener:
+    """Makes the source of an account; the only thing here that knows the reactor."""
+
+    def __init__(self, reactor: Reactor, timeouts: Timeouts) -> None:
+        self._reactor = reactor
+        self._timeouts = timeouts
+
+    def source(
+        self, account: Account, credentials: Credentials, *, trace: Trace | None, on_quirk: Callable[[Quirk], None]
+    ) -> Source:
+        """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
+        settings = account.passthrough
+        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+
+        def make() -> ImapConnection:
+            return ImapConnection(
+                self._reactor,
+                silence=self._timeouts.upstream_silence,
+                close_abort=self._timeouts.close_abort,
+                trace=trace,
+                on_quirk=on_quirk,
+            )
+
+        async def reach() -> ImapConnection:
+            connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
+            try:
+                await log_in(connection, credentials)
+            except BaseException:
+                connection.abandon()
+                raise
+            return connection
+
+        return ImapSource(reach, settings, self._reactor)
