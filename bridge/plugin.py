@@ -1,7 +1,7 @@
 """`twistd popbridge`: options to a service."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from attrs import evolve
 from twisted.internet import reactor  # noqa: TID251  assembly may know it
@@ -11,6 +11,7 @@ from twisted.python import usage
 from bridge.config import Config, ConfigError, from_flags, load
 from bridge.service import Bridge
 from bridge.telemetry.logs import LogReader
+from bridge.upstream.connect import Reactor
 from bridge.version import __version__
 
 
@@ -29,7 +30,7 @@ class Options(usage.Options):
     optFlags: ClassVar = [["trace", None, "log the protocol, with credentials blanked and without mail"]]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["pop3"], self["pop3s"], self["upstream"] = [], [], []
 
     def opt_pop3(self, address: str) -> None:
@@ -52,7 +53,9 @@ class Options(usage.Options):
 
 def read_config(options: Options) -> Config:
     """ConfigError with every problem; a file and flags for the same thing are one."""
-    flags = {name: options[name] for name in ("pop3", "pop3s", "upstream", "state", "delete", "seen", "certificate", "key")}
+    flags = {
+        name: options[name] for name in ("pop3", "pop3s", "upstream", "state", "delete", "seen", "certificate", "key")
+    }
     if options["config"] is None:
         return from_flags(**flags)
     given = [f"--{name}" for name, value in flags.items() if value]
@@ -61,10 +64,10 @@ def read_config(options: Options) -> Config:
     return load(Path(options["config"]))
 
 
-def makeService(options: Options) -> Bridge:  # noqa: N802  twistd's name
+def makeService(options: Options) -> Bridge:
     try:
         config = read_config(options)
     except ConfigError as error:
         raise SystemExit(str(error)) from None
     trace = config.trace or bool(options["trace"])
-    return Bridge(evolve(config, trace=trace), reactor, LogReader(Logger("popbridge"), trace=trace))
+    return Bridge(evolve(config, trace=trace), cast("Reactor", reactor), LogReader(Logger("popbridge"), trace=trace))

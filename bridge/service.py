@@ -5,8 +5,10 @@ import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator
@@ -61,20 +63,20 @@ class Bridge(Service):
         )
         self.ports: list[IListeningPort] = []
 
-    def privilegedStartService(self) -> None:  # noqa: N802  Twisted's name
-        super().privilegedStartService()
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
         _raise_file_limit()
         for settings in self._config.listeners:
             for endpoint, listening in self._offers(settings):
                 port = self._listen(endpoint, listening)
                 self.ports.append(port)
-                at = port.getHost()
+                at = cast("IPv4Address | IPv6Address", port.getHost())
                 self._emit(ListenerOpened(str(Endpoint(at.host, at.port)), listening.implicit))
 
-    def stopService(self) -> "Deferred[object]":  # noqa: N802  Twisted's name
+    def stopService(self) -> "Deferred[Any]":
         """No new session; those that are open are told; a QUIT that has begun is waited for."""
-        super().stopService()
-        ending: list[Deferred[object]] = [maybeDeferred(port.stopListening) for port in self.ports]
+        super().stopService()  # type: ignore[no-untyped-call]
+        ending: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in self.ports]
         self.ports.clear()
         ending.append(self.sessions.shut("the server stopped"))
         return DeferredList(ending)
@@ -86,9 +88,7 @@ class Bridge(Service):
         def on_quirk(quirk: Quirk) -> None:
             self._emit(QuirkMet(session, quirk.name))
 
-        return self._opener.source(
-            account, credentials, trace=trace if self._config.trace else None, on_quirk=on_quirk
-        )
+        return self._opener.source(account, credentials, trace=trace if self._config.trace else None, on_quirk=on_quirk)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:
         tls = self._tls(settings)
@@ -114,7 +114,7 @@ class Bridge(Service):
         return made.certificate, made.key
 
     def _listen(self, endpoint: Endpoint, listening: Listening) -> IListeningPort:
-        factory = listener.Listener(self.sessions, listening)
+        factory: Any = listener.Listener(self.sessions, listening)  # Twisted types listenTCP for ServerFactory only
         try:
             # An empty host means both families: one IPv6 socket takes IPv4 too, unless the machine has no IPv6.
             return self._reactor.listenTCP(endpoint.port, factory, BACKLOG, endpoint.host or "::")

@@ -1,10 +1,10 @@
 """The sample mail of `popbridge demo`: a few messages that show what a mail program has to get right."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 _FIRST_DAY = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ def sample_mail() -> Iterator[SampleMessage]:
         yield SampleMessage(message.as_bytes(policy=_POLICY), received)
 
 
-_POLICY = SMTP.clone(max_line_length=None, cte_type="8bit")
+_POLICY = SMTP.clone(cte_type="8bit")
 
 
 def _messages() -> Iterator[EmailMessage]:

@@ -5,7 +5,7 @@ order and asks for nothing more until the answer before is complete.
 """
 
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol, assert_never
 
 from attrs import define, frozen

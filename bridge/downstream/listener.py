@@ -56,7 +56,8 @@ class Listener(Factory):
         self._sessions = sessions
         self._listening = listening
 
-    def buildProtocol(self, addr: IAddress) -> Protocol:  # noqa: N802
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        assert addr is not None
         address = host_of(addr)
         if not self._sessions.room_for(address):
             return TurnedAway()
@@ -68,7 +69,7 @@ class Listener(Factory):
 class TurnedAway(Protocol):
     """One connection too many."""
 
-    def connectionMade(self) -> None:  # noqa: N802
+    def connectionMade(self) -> None:
         assert self.transport is not None
         self.transport.write(err("too many connections; try again later", ResponseCode.SYS_TEMP))
         self.transport.loseConnection()

@@ -1,4 +1,4 @@
-"""A login, read as a sentence: wait your turn, find the account, open its mailbox upstream, all within the time allowed."""
+"""A login, read as a sentence: wait your turn, find the account, open its mailbox, all within the time allowed."""
 
 from typing import Protocol
 

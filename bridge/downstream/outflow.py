@@ -3,13 +3,42 @@
 It lies on the TCP transport, below TLS where there is TLS, so that what it counts is what the socket took (S16).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol as Shape
 
-from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITCPTransport, ITransport
+from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITransport
 from zope.interface import implementer
 
 HIGH = 128 * 1024
 """Octets under way at which a producer is paused; it goes on when all of them are gone."""
+
+
+class Accepted(Shape):
+    """The TCP transport as it is accepted."""
+
+    protocol: object
+
+    def write(self, data: bytes) -> None: ...
+
+    def registerProducer(self, producer: IPullProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+
+    def getPeer(self) -> IAddress: ...
+
+    def getHost(self) -> IAddress: ...
 
 
 @implementer(ITransport)
@@ -18,7 +47,7 @@ class Outflow:
 
     disconnecting = False
 
-    def __init__(self, tcp: ITCPTransport, ran_empty: Callable[[], None]) -> None:
+    def __init__(self, tcp: Accepted, ran_empty: Callable[[], None]) -> None:
         self.outstanding = 0
         self._tcp = tcp
         self._ran_empty = ran_empty
@@ -35,7 +64,7 @@ class Outflow:
             self._paused = True
             self._producer.pauseProducing()
 
-    def writeSequence(self, data: "list[bytes]") -> None:
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:

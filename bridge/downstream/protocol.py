@@ -7,20 +7,19 @@ alone; a QUIT once begun is carried through.
 from collections.abc import Callable, Coroutine, Iterator
 from ipaddress import ip_address
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
+from typing import Protocol as Shape
 
 from attrs import frozen
+from OpenSSL.SSL import Connection
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
     IReactorTime,
-    ITCPTransport,
-    ITransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
@@ -31,7 +30,8 @@ from zope.interface import implementer
 from bridge.config import Limits, Timeouts
 from bridge.downstream.dialogue import Answer, Cut, Dialogue, Rules, StartTls
 from bridge.downstream.login import Logins
-from bridge.downstream.outflow import Outflow
+from bridge.downstream.outflow import Accepted, Outflow
+from bridge.downstream.patience import Patience
 from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
 from bridge.maildrop.source import Flow
 from bridge.names import SessionId
@@ -70,9 +70,25 @@ class House:
     trace: bool
 
 
+class Layer(Shape):
+    """What the conversation goes over: the outflow, or TLS upon it."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def getHandle(self) -> Connection: ...
+
+
 @implementer(IPushProducer, IHandshakeListener)
 class Session(Protocol):
     """From accept to close. It is the producer of its own replies: paused while the client does not take them."""
+
+    transport: Layer  # type: ignore[assignment]  # the part of it that is used here
 
     def __init__(self, house: House, listening: Listening, left: "Callable[[Session], None]") -> None:
         self.session = SessionId(token_hex(6))
@@ -82,7 +98,7 @@ class Session(Protocol):
         self._left = left
         self._tls = ""
         self._how = "the client closed the connection"
-        self._working: Deferred[None] | None = None
+        self._working: Deferred[Any] | None = None
         self._pieces: Iterator[bytes] | None = None
         self._flow: Flow | None = None
         self._blocked = False
@@ -91,24 +107,22 @@ class Session(Protocol):
         self._closing = False
         self._gone = False
         self._empty: Deferred[None] | None = None
-        self._idle: IDelayedCall | None = None
-        self._stall: IDelayedCall | None = None
-        self._handshake: IDelayedCall | None = None
+        self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort)
         self._accepted = False
         self._greeted = False
 
     # The transport, and the layers on it.
 
-    def makeConnection(self, transport: ITransport) -> None:
+    def makeConnection(self, transport: Accepted | Layer) -> None:
         """First the accepted TCP transport; then what the conversation goes over: the outflow, or TLS upon it."""
         if not self._accepted:
-            self._accept(transport)
+            self._accept(cast("Accepted", transport))
             if self._listening.implicit:
                 self._start_tls()
                 return
-            transport = self._outflow
-        super().makeConnection(transport)
-        transport.registerProducer(self, True)  # type: ignore[attr-defined]  # Outflow and TLS are consumers
+            transport = cast("Layer", self._outflow)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+        self.transport.registerProducer(self, True)
 
     def connectionMade(self) -> None:
         if not self._greeted:
@@ -116,7 +130,7 @@ class Session(Protocol):
             self._send(ok("Popbridge ready"))
             self._expect_client()
 
-    def _accept(self, tcp: ITCPTransport) -> None:
+    def _accept(self, tcp: Accepted) -> None:
         house, listening = self._house, self._listening
         self._accepted = True
         self._tcp = tcp
@@ -142,24 +156,20 @@ class Session(Protocol):
     def _start_tls(self) -> None:
         assert self._listening.tls is not None
         clock = self._house.clock
-        layer = TLSMemoryBIOProtocol(TLSMemoryBIOFactory(self._listening.tls, False, None, clock), self)  # type: ignore[arg-type]
-        self._tcp.protocol = layer  # type: ignore[attr-defined]  # where Twisted's own startTLS puts it
-        self._handshake = clock.callLater(
-            self._house.timeouts.client_handshake, self._abort, "no TLS handshake in time"
-        )
-        layer.makeConnection(self._outflow)
+        factory = TLSMemoryBIOFactory(self._listening.tls, False, None, clock)  # type: ignore[arg-type]  # wraps no factory
+        layer = TLSMemoryBIOProtocol(factory, self)  # type: ignore[no-untyped-call]
+        self._tcp.protocol = layer  # where Twisted's own startTLS puts it
+        self._patience.expect_handshake()
+        layer.makeConnection(self._outflow)  # type: ignore[no-untyped-call]
 
     def handshakeCompleted(self) -> None:
-        if self._handshake is not None and self._handshake.active():
-            self._handshake.cancel()
-        handle = self.transport.getHandle()  # type: ignore[attr-defined]  # the TLS layer's
+        self._patience.met()
+        handle = self.transport.getHandle()
         self._tls = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002  Twisted's signature
         self._gone = True
-        for timer in (self._idle, self._stall, self._handshake):
-            if timer is not None and timer.active():
-                timer.cancel()
+        self._patience.end()
         empty, self._empty = self._empty, None
         if empty is not None:
             empty.errback(CancelledError())
@@ -219,7 +229,7 @@ class Session(Protocol):
             self._dialogue.over = True
             self._how = f"protocol violation: {violation}"
         except Exception:  # noqa: BLE001  a bug of ours: told in the log, and in neutral words to the client
-            self._bug(Failure())
+            self._bug(Failure())  # type: ignore[no-untyped-call]
             replies.append(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
         finally:
             self._proceeding = False
@@ -239,7 +249,7 @@ class Session(Protocol):
                 self._server.start_tls()
                 self._flush([*replies, reply])
                 replies.clear()
-                self.transport.unregisterProducer()  # type: ignore[attr-defined]
+                self.transport.unregisterProducer()
                 self._start_tls()
             case Iterator():
                 self._flush(replies)
@@ -263,11 +273,10 @@ class Session(Protocol):
                 self._send(piece)
 
     def _work(self, answer: "Coroutine[Any, Any, bytes | Cut]") -> None:
-        working = self._working = Deferred.fromCoroutine(answer)
+        working: Deferred[bytes | Cut] = Deferred.fromCoroutine(answer)
+        self._working = working
         self._expect_client()
-        working.addCallbacks(self._worked, self._failed)
-        working.addErrback(self._bug)
-        working.addBoth(self._work_ended)
+        working.addCallbacks(self._worked, self._failed).addErrback(self._bug).addBoth(self._work_ended)
 
     def _worked(self, outcome: "bytes | Cut") -> None:
         if isinstance(outcome, Cut):
@@ -277,7 +286,7 @@ class Session(Protocol):
             self._send(outcome)
 
     def _failed(self, failure: Failure) -> None:
-        if not self._gone or failure.check(CancelledError) is None:
+        if not self._gone or not isinstance(failure.value, CancelledError):
             self._bug(failure)
             self._send(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
 
@@ -296,7 +305,7 @@ class Session(Protocol):
         stop = waiting and self._server.buffered > READ_AHEAD and not self._closing
         if stop != self._not_reading and not self._gone:
             self._not_reading = stop
-            (self._tcp.pauseProducing if stop else self._tcp.resumeProducing)()  # type: ignore[attr-defined]
+            (self._tcp.pauseProducing if stop else self._tcp.resumeProducing)()
         self._expect_client()
 
     # To the client.
@@ -341,14 +350,11 @@ class Session(Protocol):
         self._blocked = True
         if self._flow is not None:
             self._flow.pause()
-        self._stall = self._house.clock.callLater(
-            self._house.timeouts.client_stall, self._abort, "the client takes nothing any more"
-        )
+        self._patience.expect_reading()
 
     def resumeProducing(self) -> None:
         self._blocked = False
-        if self._stall is not None and self._stall.active():
-            self._stall.cancel()
+        self._patience.met()
         if self._flow is not None:
             self._flow.resume()
         self._send_pieces()
@@ -362,19 +368,10 @@ class Session(Protocol):
 
     def _expect_client(self) -> None:
         """The client's clock runs while it is its turn to speak (S28)."""
-        timeouts = self._house.timeouts
-        running = self._idle is not None and self._idle.active()
         if self._gone or self._closing or self._working or self._pieces or self._blocked:
-            if running:
-                assert self._idle is not None
-                self._idle.cancel()
-            return
-        seconds = timeouts.login_idle if self._server.state is State.AUTHORIZATION else timeouts.idle
-        if running:
-            assert self._idle is not None
-            self._idle.reset(seconds)
+            self._patience.expect_no_words()
         else:
-            self._idle = self._house.clock.callLater(seconds, self._idled)
+            self._patience.expect_words(logged_in=self._server.state is not State.AUTHORIZATION)
 
     def _idled(self) -> None:
         self._how = "nothing was said for too long"
@@ -399,14 +396,15 @@ class Session(Protocol):
         self._closing = True
         if self._not_reading:
             self._not_reading = False
-            self._tcp.resumeProducing()  # type: ignore[attr-defined]
+            self._tcp.resumeProducing()
         self._expect_client()
-        self.transport.unregisterProducer()  # type: ignore[attr-defined]
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
-        self._stall = self._house.clock.callLater(self._house.timeouts.close_abort, self._outflow.abortConnection)
+        self._patience.expect_farewell()
 
     def _abort(self, how: str) -> None:
-        self._how = how
+        if not self._closing:
+            self._how = how
         self._closing = True
         self._outflow.abortConnection()
 

@@ -5,7 +5,7 @@ CLOSE does not exist here, and EXPUNGE only under a name that warns: they remove
 
 from typing import NewType
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bridge.imap.writing import CRITERION, FLAG, SECTION, SET, Context, Line, base64_line, checked
 from bridge.names import Uid
@@ -270,7 +270,7 @@ class Search:
     `returning` asks for the short answer (ESEARCH, RFC 4731).
     """
 
-    criteria: tuple[str | bytes, ...] = field(converter=tuple)
+    criteria: tuple[str | bytes, ...]
     returning: bool = False
 
     def write(self, line: Line) -> None:

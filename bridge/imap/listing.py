@@ -11,8 +11,8 @@ from operator import add
 
 from attrs import define, field, frozen
 
-from bridge.imap.internaldate import PATTERN as DATE
 from bridge.imap.internaldate import DAYS, MINUTES, SECONDS, Memo, NoDateError
+from bridge.imap.internaldate import PATTERN as DATE
 from bridge.imap.lexer import spelled
 from bridge.imap.responses import Fetched
 

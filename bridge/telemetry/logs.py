@@ -9,6 +9,8 @@ from twisted.logger import Logger
 
 from bridge.events import (
     BugMet,
+    CertificateKept,
+    CertificateMade,
     DeletionRefused,
     Event,
     ListenerOpened,
@@ -32,10 +34,16 @@ class LogReader:
         self._log = log
         self._trace = trace
 
-    def __call__(self, event: Event) -> None:  # noqa: C901  # one case an event reads better whole
+    def __call__(self, event: Event) -> None:  # one case an event reads better whole
         match event:
             case ListenerOpened():
                 self._log.info("{line}", line=f"listening on {shown(event.address)}{' with TLS' if event.tls else ''}")
+            case CertificateMade():
+                self._log.info(
+                    "{line}", line=f"self-signed certificate {shown(event.path)}, SHA-256 {event.fingerprint}"
+                )
+            case CertificateKept():
+                self._log.warn("{line}", line=f"the certificate before stays in use: {shown(event.reason)}")
             case SessionOpened() | LoginSucceeded():
                 pass  # the session's one line comes when it ends
             case SessionClosed():

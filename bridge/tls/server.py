@@ -41,7 +41,7 @@ class ServerContext:
         self._stamp = _stamp(certificate, key)  # before the load: a change in between is seen at the next handshake
         self._context = _load(certificate, key)
 
-    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002, N802, N803  # the interface's
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002  # the interface's
         self.refresh()
         return SSL.Connection(self._context, None)
 

@@ -22,7 +22,7 @@ NOT_CONNECTED = "authenticated but not connected"
 
 
 async def log_in(connection: ImapConnection, credentials: Credentials) -> None:
-    """Authenticate; afterwards the capabilities of the logged-in state are known. CredentialsRefused or another Trouble."""
+    """Authenticate; afterwards the capabilities of the logged-in state are known. May raise any Trouble."""
     answer = await _offer(connection, credentials)
     if not answer.ok:
         raise _refusal(answer.status)
@@ -44,7 +44,7 @@ async def _offer(connection: ImapConnection, credentials: Credentials) -> Answer
 
 
 def _give_in(connection: ImapConnection, mechanism: str) -> Callable[[bytes], None]:
-    """A challenge after a bearer token is the server's error report (RFC 7628, section 3.2.3): answer it, be refused."""
+    """A challenge after a token is the server's error report (RFC 7628, section 3.2.3): answer it, be refused."""
     return lambda _: connection.client.respond(Secret(sasl.failure_answer(mechanism)))
 
 

@@ -71,7 +71,7 @@ async def _reach(
     waiting = endpoint.connect(Factory.forProtocol(make))
     waiting.addTimeout(timeouts.connect, reactor)
     try:
-        return cast(ImapConnection, await waiting)
+        return cast("ImapConnection", await waiting)
     except DNSLookupError as error:
         raise UpstreamUnavailable(f"the host name {upstream.host} is unknown; check it, or the name server") from error
     except (ConnectError, TimedOut) as error:

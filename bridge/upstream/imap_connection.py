@@ -58,17 +58,17 @@ class Wire(Shape):
 
     def write(self, data: bytes) -> None: ...
 
-    def pauseProducing(self) -> None: ...  # noqa: N802
+    def pauseProducing(self) -> None: ...
 
-    def resumeProducing(self) -> None: ...  # noqa: N802
+    def resumeProducing(self) -> None: ...
 
-    def loseConnection(self) -> None: ...  # noqa: N802
+    def loseConnection(self) -> None: ...
 
-    def abortConnection(self) -> None: ...  # noqa: N802
+    def abortConnection(self) -> None: ...
 
-    def setTcpNoDelay(self, enabled: bool) -> None: ...  # noqa: N802
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
 
-    def startTLS(self, context: IOpenSSLClientConnectionCreator) -> None: ...  # noqa: N802
+    def startTLS(self, context: IOpenSSLClientConnectionCreator) -> None: ...
 
 
 @frozen
@@ -215,12 +215,12 @@ class ImapConnection(Protocol):
         self._watch()
 
     def dataReceived(self, octets: bytes) -> None:
-        if self.ended is not None:
+        if self._is_over():
             return
         try:
             for event in self.client.receive(octets):
                 self._happened(event)
-                if self.ended is not None:
+                if self._is_over():
                     return
         except ProtocolViolation as violation:
             self._end(UpstreamUnavailable(f"upstream broke the IMAP protocol: {violation}"))
@@ -235,6 +235,10 @@ class ImapConnection(Protocol):
             trouble = UpstreamUnavailable(f"upstream closed the connection{said}")
             trouble.__cause__ = reason.value
             self._end(trouble)
+
+    def _is_over(self) -> bool:
+        """A method, since an event may well have ended it between two looks."""
+        return self.ended is not None
 
     # What the client's half of the protocol makes of it.
 

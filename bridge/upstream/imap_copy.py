@@ -5,12 +5,12 @@ and size; a message that has no Message-ID, or whose copy is not found, counts a
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from attrs import define, field
 
-from bridge.imap.commands import Examine, FetchBody, FetchListing, Search, Select
 from bridge.imap.client import ListingRows
+from bridge.imap.commands import Examine, FetchBody, FetchListing, Search, Select
 from bridge.imap.responses import Code, Copied, Searched, Status
 from bridge.maildrop.errors import MailboxReplaced
 from bridge.names import Uid
@@ -21,7 +21,7 @@ _ID = re.compile(rb"<[\x21-\x3d\x3f-\x7e]{1,900}>")
 
 
 async def confirmed_copies(
-    connection: ImapConnection, copied: Status, uids: Set[int], mailbox: str, target: str
+    connection: ImapConnection, copied: Status, uids: AbstractSet[int], mailbox: str, target: str
 ) -> set[int]:
     """Those of `uids` whose copy in `target` is certain. Leaves `mailbox` selected, and the same one as before."""
     told = _copyuid(copied.code)

@@ -205,7 +205,7 @@ class ImapSource:
         return await (await self._ready()).ask(command, body=body)
 
     async def _explain_absence(self, uid: Uid, answer: Answer) -> None:
-        """Gone, or only refused? Ask again before calling it gone: a client that believes it forgets the message (S14)."""
+        """Gone, or only refused? Look before calling it gone: a client that believes it forgets it (S14)."""
         code = answer.status.code.name if answer.status.code is not None else ""
         if code not in {"EXPUNGEISSUED", "NONEXISTENT"}:
             seen = await (await self._ready()).ask(FetchFlags(str(uid)))
@@ -295,7 +295,7 @@ async def _together(asked: "list[Deferred[Answer]]") -> "list[Answer]":
     try:
         return await gatherResults(asked, consumeErrors=True)
     except FirstError as first:
-        raise first.subFailure.value from None
+        raise first.subFailure.value from None  # type: ignore[misc]  # a Failure's value is an exception
 
 
 def _not_opened(name: str, status: Status) -> Trouble:
