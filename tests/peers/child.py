@@ -77,18 +77,18 @@ class Child:
         except subprocess.TimeoutExpired:
             return
 
-    def stop(self, seconds: float = 10) -> None:
+    def stop(self, seconds: float = 10) -> int:
         """Asks the child to end, and does not leave it at that. Harmless when it has ended already."""
         if self.running():
             self._process.terminate()
             self.pause(seconds)
-        self.kill()
+        return self.kill()
 
-    def kill(self) -> None:
+    def kill(self) -> int:
         """Ends the child and all it has started in its process group at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+        return self._process.wait()
 
 
 def accepts(host: str, port: int) -> bool:

@@ -1,0 +1,58 @@
+# The project's jobs. `make help` names them.
+
+# make run ARGS='--upstream imaps://imap.example.org' starts the bridge for a real server.
+ARGS =
+# make test TESTS='tests/pop3 -k stuffing' runs a part.
+TESTS =
+
+BIN = .venv/bin
+ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/sasl.py,bridge/names.py,bridge/secret.py,bridge/violation.py,bridge/events.py
+PYTEST = pytest --durations=10 $(TESTS)
+
+.PHONY: help run test stories check lint format bench clean
+
+help: ## names the jobs
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
+
+run: .venv/with-demo ## starts the bridge with sample mail on 127.0.0.1:1110; with ARGS='--upstream imaps://…' for a real server
+ifeq ($(strip $(ARGS)),)
+	@exec $(BIN)/popbridge demo
+else
+	@exec $(BIN)/twistd -n --pidfile= popbridge $(if $(filter --pop3% --config%,$(ARGS)),,--pop3 127.0.0.1:1110) $(ARGS)
+endif
+
+test: .venv/with-check ## runs the tests, but for the large and the long
+	@sh tests/install/peers.sh test
+	$(BIN)/$(PYTEST) -m "not slow"
+
+stories: .venv/with-check ## runs everything that needs real servers and clients, the large and the long too
+	@sh tests/install/peers.sh stories
+	$(BIN)/$(PYTEST) -m "story or slow"
+
+check: lint ## looks at format, style, types and layers, then runs the tests and reports what they covered
+	@sh tests/install/peers.sh test
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m $(PYTEST) -m "not slow"
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --include='$(ISLANDS)'
+
+lint: .venv/with-check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/with-check ## formats the code, and mends of its style what can be mended safely
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/with-check ## measures the first login to a mailbox of 100,000 messages
+	$(BIN)/python -m bench.login
+
+clean: ## removes what the jobs have made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov
+	rm -rf tests/install/npm/node_modules twisted/plugins/dropin.cache
+
+.venv/with-%: pyproject.toml tests/install/venv.sh
+	@sh tests/install/venv.sh $*
+	@touch $@

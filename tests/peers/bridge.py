@@ -1,0 +1,124 @@
+"""The bridge as a user starts it: `twistd -n popbridge …`, a process of its own on free loopback ports.
+
+At the end its log is printed, so pytest shows it with a test that failed; a traceback in it is a failure by itself.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from tests.peers.certificates import Certificate
+from tests.peers.child import Child, free_port
+from tests.peers.servers.imap_server import Login
+
+_ROOT = Path(__file__).resolve().parents[2]
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+_SHOWN = 20_000  # octets of the log's end
+
+
+@frozen
+class Memory:
+    """In octets."""
+
+    rss: int
+    pss: int
+    """What is shared with other processes counts by its share."""
+    peak: int
+    """The highest rss since the start or the last `reset_peak`."""
+
+
+class Bridge:
+    """A running bridge; see `bridge()`."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, child: Child, port: int, tls_port: int | None) -> None:
+        self.port = port
+        self.tls_port = tls_port
+        self._child = child
+        self.pid = child.pid
+
+    def running(self) -> bool:
+        return self._child.running()
+
+    def log(self) -> str:
+        return self._child.text()
+
+    def memory(self) -> Memory:
+        status = _fields(f"/proc/{self.pid}/status")
+        return Memory(status["VmRSS"], _fields(f"/proc/{self.pid}/smaps_rollup")["Pss"], status["VmHWM"])
+
+    def reset_peak(self) -> None:
+        # proc(5): 5 resets the peak resident set size to the current one.
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def stop(self) -> int:
+        """Ends it as an administrator does, by SIGTERM; its exit status, 0 when all went well."""
+        return self._child.stop(seconds=20)
+
+
+@contextlib.contextmanager
+def bridge(
+    directory: Path,
+    *arguments: str,
+    upstream: Login | str | None = None,
+    tls: Certificate | None = None,
+    config: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    traceback_expected: bool = False,
+) -> Iterator[Bridge]:
+    """A bridge for the time of the block, with its files in the directory.
+
+    Without config it is started by flags: --pop3, with `tls` also --pop3s, --certificate and --key, and --upstream.
+    config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
+    """
+    port = free_port()
+    tls_port = free_port() if tls or (config and "{tls_port}" in config) else None
+    if config is None:
+        flags = _flags(port, tls_port, upstream, tls)
+    else:
+        file = directory / "popbridge.toml"
+        file.write_text(config.replace("{port}", str(port)).replace("{tls_port}", str(tls_port)))
+        flags = ["--config", str(file)]
+    child = Child(
+        [sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "popbridge", *flags, *arguments],
+        directory / "bridge.log",
+        environment={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
+        folder=directory,
+    )
+    try:
+        child.until_accepting(Bridge.host, port)
+        yield Bridge(child, port, tls_port)
+    finally:
+        child.stop(seconds=20)
+        print(child.text()[-_SHOWN:])
+    if not traceback_expected and "Traceback" in child.text():
+        raise AssertionError("the bridge logged a traceback:\n" + child.text()[-_SHOWN:])
+
+
+def _flags(port: int, tls_port: int | None, upstream: Login | str | None, tls: Certificate | None) -> list[str]:
+    flags = ["--pop3", f"{Bridge.host}:{port}"]
+    if tls is not None:
+        flags += ["--pop3s", f"{Bridge.host}:{tls_port}", "--certificate", str(tls.certificate), "--key", str(tls.key)]
+    if isinstance(upstream, str):
+        flags += ["--upstream", upstream]
+    elif upstream is not None:
+        flags += ["--upstream", f"imap://{upstream.host}:{upstream.port}"]
+    return flags
+
+
+def _fields(path: str) -> dict[str, int]:
+    """The lines `Name:   123 kB` of a file under /proc, in octets."""
+    fields = {}
+    for line in Path(path).read_text().splitlines():
+        name, _, value = line.partition(":")
+        if value.endswith(" kB"):
+            fields[name] = int(value.split()[0]) * 1024
+    return fields
