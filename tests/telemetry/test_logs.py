@@ -1,14 +1,18 @@
 """The log has one line a session, one for each trouble, and nothing in it that a stranger could have written whole."""
 
+import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, formatEvent
 
 from bridge.events import (
     BugMet,
+    CertificateKept,
+    CertificateMade,
     DeletionRefused,
     Event,
     ListenerOpened,
@@ -21,6 +25,7 @@ from bridge.events import (
     WireTraced,
 )
 from bridge.names import SessionId
+from bridge.pop3.server import Server
 from bridge.telemetry.logs import LogReader, shown
 
 S = SessionId("5e55")
@@ -82,6 +87,13 @@ def test_what_goes_wrong_is_a_warning(event: Event, line: str) -> None:
     assert lines(event) == [(LogLevel.warn, line)]
 
 
+def test_certificates_are_told_with_what_a_person_compares() -> None:
+    assert lines(CertificateMade("/x.pem", "AB:CD"), CertificateKept("no key")) == [
+        (LogLevel.info, 'self-signed certificate "/x.pem", SHA-256 AB:CD'),
+        (LogLevel.warn, 'the certificate before stays in use: "no key"'),
+    ]
+
+
 def test_a_listener_is_told() -> None:
     assert lines(ListenerOpened("[::]:995", tls=True)) == [(LogLevel.info, 'listening on "[::]:995" with TLS')]
 
@@ -123,6 +135,45 @@ def test_no_line_is_endless() -> None:
     assert len(line) < 3000
     [(_, bug)] = lines(BugMet(S, "x\n" * 10**6))
     assert len(bug) < 30_000
+
+
+PASSWORDS = st.binary(min_size=4, max_size=40).map(lambda octets: b"Pw%" + octets.translate(None, b"\r\n"))
+CASES = st.sampled_from([bytes.upper, bytes.lower, bytes.title, bytes.swapcase])
+
+
+@given(
+    PASSWORDS,
+    CASES,
+    st.sampled_from([b"", b" ", b"\t"]),
+    st.sampled_from([b" ", b"  ", b"\t", b""]),
+    st.integers(1, 60),
+)
+@example(b"Pw% with blanks", bytes.lower, b"", b" ", 7)
+def test_no_password_is_in_a_trace_however_a_client_sends_it(
+    password: bytes, case: Callable[[bytes], bytes], before: bytes, between: bytes, size: int
+) -> None:
+    """A trace shows requests as the POP3 island read them; what is no request at all is not repeated."""
+    encoded, plain = base64.b64encode(password), base64.b64encode(b"\0ann\0" + password)
+    sent = b"\r\n".join(
+        [
+            before + case(b"user") + b" ann",
+            before + case(b"pass") + between + password,
+            before + case(b"apop") + b" ann" + between + password,
+            before + case(b"auth") + b" plain" + between + plain,
+            before + case(b"auth") + between + case(b"login") + b" " + encoded,
+            before + case(b"xpass") + between + password,
+            *(password, encoded, plain, b""),
+        ]
+    )
+    server = Server(mechanisms=("PLAIN",), implementation="x", stls=False, secure=True, cleartext=False)
+    traced = ""
+    for start in range(0, len(sent), size):
+        server.receive(sent[start : start + size])
+        while (request := server.next_request()) is not None:
+            traced += "".join(text for _, text in lines(WireTraced(S, "C", repr(request)), trace=True))
+    assert "User(name=b'ann')" in traced
+    for secret in (password, encoded, plain, b"Pw%"):
+        assert secret.decode("latin-1") not in traced
 
 
 def test_braces_in_foreign_text_are_no_template() -> None:
