@@ -21,7 +21,7 @@ from bridge.imap.commands import (
     Tag,
     Unselect,
 )
-from bridge.imap.fetch import Body, FetchReply
+from bridge.imap.fetch import FetchReply
 from bridge.imap.fragments import DEFAULT_LIMITS, Collected, Fragment, Fragments, Limits, Octets, Text
 from bridge.imap.happenings import (
     BodyAbsent,
@@ -42,7 +42,6 @@ from bridge.imap.quirks import Quirk, ignore
 from bridge.imap.responses import Capabilities, Code, Enabled, Response, Status, StatusKind
 from bridge.imap.turns import Continuation, Turns
 from bridge.imap.writing import Context
-from bridge.names import Uid
 from bridge.secret import Secret
 from bridge.violation import ProtocolViolation, excerpt
 
@@ -98,7 +97,6 @@ class Client:
         self._texts: list[bytes] = []
         self._literals: list[bytes | None] = []
         self._fetch: FetchReply | None = None
-        self._body_open = False
         self._told_at_login = False  # new capabilities have come with the login that is in flight
 
     # What the driver asks and tells
@@ -187,7 +185,6 @@ class Client:
     def _complete_response(self) -> Iterator[Event]:
         if self._fetch is not None or (self._texts[0][:2] == b"* " and _FETCH.match(self._texts[0], 2)):
             yield from self._read_fetch(0)
-            yield from self._end_fetch()
             return
         texts, literals = self._forget_response()
         line = texts[0]
@@ -331,34 +328,13 @@ class Client:
             cursor.match(_STAR)
             self._fetch = FetchReply(cursor.number(U32))
             cursor.match(_FETCH_WORD)
-        bodies = list(self._fetch.read(cursor))
-        for body in bodies:
-            yield from self._tell_body(body, self._fetch, size)
+        yield from self._fetch.tell(cursor, size)
+        if self._fetch.complete:
+            yield from self._end_fetch(self._fetch)
 
-    def _tell_body(self, body: Body, reply: FetchReply, size: int) -> Iterator[Event]:
-        yield from self._end_body(reply)
-        uid = None if reply.uid is None else Uid(reply.uid)
-        if body.streamed:
-            self._body_open = True
-            yield BodyBegan(uid, body.section, body.origin, size)
-        elif body.octets is None:
-            yield BodyAbsent(uid, body.section)
-        else:
-            self._body_open = True
-            yield BodyBegan(uid, body.section, body.origin, len(body.octets))
-            if body.octets:
-                yield BodyOctets(body.octets)
-
-    def _end_body(self, reply: FetchReply) -> Iterator[Event]:
-        if self._body_open:
-            self._body_open = False
-            yield BodyEnded(None if reply.uid is None else Uid(reply.uid))
-
-    def _end_fetch(self) -> Iterator[Event]:
-        reply, self._fetch = self._fetch, None
-        if reply is None:
-            return
-        yield from self._end_body(reply)
+    def _end_fetch(self, reply: FetchReply) -> Iterator[Event]:
+        self._fetch = None
+        yield from reply.end_body()
         if not reply.says_more:
             return
         rows = one_row(reply.fetched()) if self._turns.listing else None

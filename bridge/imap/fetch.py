@@ -8,13 +8,18 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
+from bridge.imap.happenings import BodyAbsent, BodyBegan, BodyEnded, BodyOctets
 from bridge.imap.internaldate import read_date
 from bridge.imap.lexer import U32, U63, U64, Cursor
 from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched
+from bridge.names import Uid
 from bridge.violation import ProtocolViolation
 
 _BODY = re.compile(rb"(?:BODY|BINARY)\[([^\]]*)\](?:<([0-9]{1,19})(\.[0-9]{1,19})?>)?(?= |$)", re.IGNORECASE)
+
+
+BodyEvent = BodyBegan | BodyOctets | BodyEnded | BodyAbsent
 
 
 @frozen
@@ -44,6 +49,8 @@ class FetchReply:
     gm_msgid: int | None = None
     names: list[bytes] = field(factory=list)
     bodies: int = 0
+    complete: bool = False
+    _body_open: bool = False
 
     @property
     def says_more(self) -> bool:
@@ -76,15 +83,41 @@ class FetchReply:
                 if body.streamed:
                     return
 
+    def tell(self, cursor: Cursor, size: int) -> Iterator[BodyEvent]:
+        """What is here, as happenings; `size` is that of a body that is streamed."""
+        bodies = list(self.read(cursor))  # to the end: a UID behind a body belongs to it all the same
+        for body in bodies:
+            yield from self.end_body()
+            yield from self._tell_body(body, size)
+
+    def _tell_body(self, body: Body, size: int) -> Iterator[BodyEvent]:
+        if body.octets is None and not body.streamed:
+            yield BodyAbsent(self._named(), body.section)
+            return
+        self._body_open = True
+        octets = body.octets or b""
+        yield BodyBegan(self._named(), body.section, body.origin, size if body.streamed else len(octets))
+        if octets:
+            yield BodyOctets(octets)
+
+    def end_body(self) -> Iterator[BodyEvent]:
+        """The body that was begun, if any, is over."""
+        if self._body_open:
+            self._body_open = False
+            yield BodyEnded(self._named())
+
+    def _named(self) -> Uid | None:
+        return None if self.uid is None else Uid(self.uid)
+
     def _closed(self, cursor: Cursor) -> bool:
         if self.names and not cursor.sees(b")"):
             cursor.blank()
             if cursor.sees(b")"):
                 cursor.met(Quirk.TRAILING_BLANK)
-        closed = cursor.accept(b")")
-        if closed:
+        self.complete = cursor.accept(b")")
+        if self.complete:
             cursor.finish()
-        return closed
+        return self.complete
 
     def _read_item(self, cursor: Cursor) -> Body | None:
         labelled = cursor.match(_BODY)

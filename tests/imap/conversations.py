@@ -1,4 +1,4 @@
-"""What the tests of the client share: a client in a known state, and happenings without the marks of the network's cuts."""
+"""What the tests of the client share: a client in a known state, and happenings without the network's cuts."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,9 +9,7 @@ from bridge.imap.quirks import Met, ignore
 from bridge.secret import Secret
 
 
-def connected(
-    capabilities: str = "IMAP4rev1", *, limits: Limits = DEFAULT_LIMITS, on_quirk: Met = ignore
-) -> Client:
+def connected(capabilities: str = "IMAP4rev1", *, limits: Limits = DEFAULT_LIMITS, on_quirk: Met = ignore) -> Client:
     """Behind a greeting that names these capabilities."""
     client = Client(limits=limits, on_quirk=on_quirk)
     hear(client, f"* OK [CAPABILITY {capabilities}] ready\r\n".encode())
@@ -38,6 +36,10 @@ def hear(client: Client, octets: bytes) -> list[Event]:
 
 def hear_in_pieces(client: Client, pieces: Iterable[bytes]) -> list[Event]:
     return [event for piece in pieces for event in client.receive(piece)]
+
+
+def is_quiet(client: Client) -> bool:
+    return client.quiet
 
 
 def joined(events: Sequence[Event]) -> list[Event]:

@@ -23,7 +23,11 @@ from bridge.violation import ProtocolViolation
         (b"[MESSAGELIMIT 1000 23221] x", "MESSAGELIMIT", 1000),
         (b"[CAPABILITY IMAP4rev1 AUTH=PLAIN] x", "CAPABILITY", frozenset({"IMAP4REV1", "AUTH=PLAIN"})),
         (b"[PERMANENTFLAGS (\\Deleted a]b \\*)] x", "PERMANENTFLAGS", frozenset({"\\Deleted", "a]b", "\\*"})),
-        (b"[COPYUID 38505 304,319:320 3956:3958] x", "COPYUID", Copied(38505, array("I", [304, 319, 320]), array("I", [3956, 3957, 3958]))),
+        (
+            b"[COPYUID 38505 304,319:320 3956:3958] x",
+            "COPYUID",
+            Copied(38505, array("I", [304, 319, 320]), array("I", [3956, 3957, 3958])),
+        ),
         (b"[APPENDUID 38505 3955] x", "APPENDUID", Appended(38505, array("I", [3955]))),
         (b"[MODIFIED 7,9] x", "MODIFIED", (7, 9)),
         (b"[TRYCREATE] x", "TRYCREATE", b""),

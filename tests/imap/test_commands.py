@@ -1,5 +1,7 @@
 """Each command is written as its RFC says, and none can be made to say more."""
 
+from typing import get_args
+
 import pytest
 
 from bridge.imap import commands
@@ -14,6 +16,7 @@ from bridge.imap.commands import (
     Enable,
     Examine,
     Expunge,
+    ExpungeAll,
     FetchBody,
     FetchFlags,
     FetchListing,
@@ -75,6 +78,7 @@ WRITTEN: list[tuple[Command, bytes]] = [
     (Store("4:6", ("\\Deleted", "$POP3Deleted")), b"UID STORE 4:6 +FLAGS.SILENT (\\Deleted $POP3Deleted)"),
     (Store("4", ("\\Seen",), add=False, silent=False), b"UID STORE 4 -FLAGS (\\Seen)"),
     (Expunge("3:5"), b"UID EXPUNGE 3:5"),
+    (ExpungeAll(), b"EXPUNGE"),
     (Move("3", "Trash"), b'UID MOVE 3 "Trash"'),
     (Copy("3", "Trash"), b'UID COPY 3 "Trash"'),
     (Search(("DELETED",)), b"UID SEARCH DELETED"),
@@ -167,10 +171,11 @@ def test_a_password_is_never_shown() -> None:
         assert "hunter2" not in str(command)
 
 
-def test_bare_expunge_and_close_cannot_be_said() -> None:
+def test_everybody_s_marks_are_expunged_under_one_name_only() -> None:
     assert not hasattr(commands, "Close")
-    with pytest.raises(TypeError):
-        Expunge()  # type: ignore[call-arg]  # that is the point
-    for command, _ in WRITTEN:
-        words = encode(command, Tag("A1"), PLAIN)[0].split()
-        assert words[1] not in {b"EXPUNGE", b"CLOSE"}
+    said = {type(command): encode(command, Tag("A1"), PLAIN)[0].split()[1] for command, _ in WRITTEN}
+    assert [kind for kind, word in said.items() if word in {b"EXPUNGE", b"CLOSE"}] == [ExpungeAll]
+
+
+def test_every_command_has_a_known_answer() -> None:
+    assert {type(command) for command, _ in WRITTEN} == set(get_args(Command))

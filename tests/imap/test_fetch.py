@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from bridge.imap.fetch import Body, FetchReply
 from bridge.imap.lexer import Cursor
-from bridge.imap.quirks import Quirk
+from bridge.imap.quirks import Quirk, ignore
 from bridge.imap.responses import Fetched
 from bridge.violation import ProtocolViolation
 
 
 def read(octets: bytes, *literals: bytes | None, met: list[Quirk] | None = None) -> tuple[Fetched, list[Body]]:
     reply = FetchReply(1)
-    bodies = list(reply.read(Cursor(octets.split(b"|"), literals, met=[].append if met is None else met.append)))
+    bodies = list(reply.read(Cursor(octets.split(b"|"), literals, met=ignore if met is None else met.append)))
     return reply.fetched(), bodies
 
 
@@ -23,7 +23,9 @@ def test_every_item_we_ask_for() -> None:
         b" MODSEQ (12121231000) EMAILID (M6d99ac3275bb4e) X-GM-MSGID 1278455344230334865)"
     )
     assert read(octets) == (
-        Fetched(1, 7, frozenset({"\\Seen", "x"}), 2**63 - 1, 837596665, 12121231000, "M6d99ac3275bb4e", 1278455344230334865),
+        Fetched(
+            1, 7, frozenset({"\\Seen", "x"}), 2**63 - 1, 837596665, 12121231000, "M6d99ac3275bb4e", 1278455344230334865
+        ),
         [],
     )
 
@@ -98,7 +100,11 @@ def test_a_body_where_none_belongs_is_a_violation() -> None:
         list(FetchReply(0).read(Cursor([b"(UID 1)"])))
 
 
-@given(st.lists(st.sampled_from([b"(", b")", b" ", b"UID 1", b"FLAGS ()", b"BODY[]", b"NIL", b'"', b"MODSEQ"]) | st.binary()))
+@given(
+    st.lists(
+        st.sampled_from([b"(", b")", b" ", b"UID 1", b"FLAGS ()", b"BODY[]", b"NIL", b'"', b"MODSEQ"]) | st.binary()
+    )
+)
 def test_nothing_but_a_violation_comes_of_random_words(words: list[bytes]) -> None:
     try:
         read(b"(" + b"".join(words).replace(b"|", b""))

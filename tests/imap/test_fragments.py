@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_octet_by_octet_gives_the_same() -> None:
 @given(st.lists(st.integers(0, len(SAMPLE))))
 def test_any_cuts_give_the_same(cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(SAMPLE)]
-    assert cut(*(SAMPLE[a:b] for a, b in zip(ends, ends[1:], strict=False))) == EXPECTED
+    assert cut(*(SAMPLE[a:b] for a, b in pairwise(ends))) == EXPECTED
 
 
 @given(st.lists(st.binary() | st.sampled_from([b"\r\n", b"* 1 FETCH (BODY[] {3}\r\n", b"* X {2}\r\n", b"}", b"{"])))
@@ -144,25 +145,28 @@ def test_pieces_and_literals_of_one_response_count_together() -> None:
 
 def test_what_is_open_is_known() -> None:
     fragments = Fragments()
-    assert fragments.at_rest
-    assert not fragments.unread
+
+    def state() -> tuple[int, bool, bool]:
+        return fragments.body_left, fragments.at_rest, fragments.unread
+
+    assert state() == (0, True, False)
     fragments.add(b"* 1 FETCH (BODY[] {10}\r\n123")
-    assert fragments.unread
+    assert state() == (0, False, True)
     fragments.next()
-    assert fragments.body_left == 10
+    assert state() == (10, False, True)
     fragments.next()
-    assert (fragments.body_left, fragments.at_rest, fragments.unread) == (7, False, False)
+    assert state() == (7, False, False)
     fragments.add(b"4567890 X {3}\r\n1")
     while fragments.next():
         pass
-    assert (fragments.body_left, fragments.at_rest) == (0, False)
+    assert state() == (0, False, False)
     fragments.add(b"23)\r\n* O")
     while fragments.next():
         pass
-    assert not fragments.at_rest
+    assert state() == (0, False, True)
     fragments.add(b"K\r\n")
     assert fragments.next() == Text(b"* OK")
-    assert fragments.at_rest
+    assert state() == (0, True, False)
 
 
 def test_whole_lines_can_be_taken_at_once_between_responses_only() -> None:

@@ -21,7 +21,9 @@ def test_every_date_and_zone(moment: datetime, minutes: int) -> None:
     assert read_date(text.encode()) == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
 
 
-@pytest.mark.parametrize("text", [b'" 1-Feb-2020 00:00:00 +0000"', b'"1-FEB-2020 00:00:00 +0000"', b'"01-feb-2020 00:00:00 +0000"'])
+@pytest.mark.parametrize(
+    "text", [b'" 1-Feb-2020 00:00:00 +0000"', b'"1-FEB-2020 00:00:00 +0000"', b'"01-feb-2020 00:00:00 +0000"']
+)
 def test_a_one_digit_day_and_any_case_of_the_month(text: bytes) -> None:
     assert read_date(text) == 1580515200
 

@@ -59,7 +59,7 @@ def test_what_is_cut_or_unbalanced_is_a_violation(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"a", b"NIL", b'"x"', b"()", b"(a (b (c)) \"d)\" ())", b"((1 2)(3 4))", b"( a )", b"BODY[HEADER]<0>"]
+    "text", [b"a", b"NIL", b'"x"', b"()", b'(a (b (c)) "d)" ())', b"((1 2)(3 4))", b"( a )", b"BODY[HEADER]<0>"]
 )
 def test_any_value_is_skipped_by_its_structure(text: bytes) -> None:
     cursor = Cursor([text])

@@ -34,7 +34,15 @@ def test_a_plain_row() -> None:
 
 
 def test_deleted_and_hidden_are_told_in_any_case_and_place() -> None:
-    flags = [b"", b"\\Deleted", b"\\Seen \\DELETED x", b"$pop3deleted", b"$POP3Deleted \\deleted", b"Deleted", b"x\\Deleted"]
+    flags = [
+        b"",
+        b"\\Deleted",
+        b"\\Seen \\DELETED x",
+        b"$pop3deleted",
+        b"$POP3Deleted \\deleted",
+        b"Deleted",
+        b"x\\Deleted",
+    ]
     rows = taken(b"".join(ROW.replace(b"\\Seen", each) for each in flags))
     assert rows is not None
     assert (rows.deleted, rows.hidden) == (b"\0\1\1\0\1\0\0", b"\0\0\0\1\1\0\0")
@@ -45,7 +53,12 @@ def test_any_order_of_the_items(names: tuple[bytes, ...]) -> None:
     values = dict(zip(ITEMS, [b"4294967295", b"77", b"(a:b? \\Deleted)", b'" 1-Feb-2020 00:00:00 +0000"'], strict=True))
     row = b"* 9 FETCH (" + b" ".join(name + b" " + values[name] for name in names) + b")\r\n"
     assert taken(row * 2, names) == ListingRows(
-        array("I", [9, 9]), array("I", [2**32 - 1] * 2), array("Q", [77, 77]), array("q", [1580515200] * 2), b"\1\1", b"\0\0"
+        array("I", [9, 9]),
+        array("I", [2**32 - 1] * 2),
+        array("Q", [77, 77]),
+        array("q", [1580515200] * 2),
+        b"\1\1",
+        b"\0\0",
     )
 
 
@@ -123,7 +136,9 @@ def test_a_row_read_the_slow_way() -> None:
     assert one_row(Fetched(3, size=9)) is None
 
 
-@given(st.lists(st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1), st.integers(0, 10**18 - 1)), min_size=1))
+@given(
+    st.lists(st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1), st.integers(0, 10**18 - 1)), min_size=1)
+)
 def test_what_is_written_is_what_is_read(rows: list[tuple[int, int, int]]) -> None:
     octets = b"".join(b"* %d FETCH (UID %d RFC822.SIZE %d)\r\n" % row for row in rows)
     found = taken(octets, (b"UID", b"RFC822.SIZE"))

@@ -31,7 +31,13 @@ def test_anything_else_is_a_literal_that_waits() -> None:
 
 @pytest.mark.parametrize(
     ("capability", "size", "at_once"),
-    [("LITERAL+", 10_000, True), ("LITERAL-", 4096, True), ("LITERAL-", 4097, False), ("IMAP4REV2", 4096, True), ("X", 1, False)],
+    [
+        ("LITERAL+", 10_000, True),
+        ("LITERAL-", 4096, True),
+        ("LITERAL-", 4097, False),
+        ("IMAP4REV2", 4096, True),
+        ("X", 1, False),
+    ],
 )
 def test_a_literal_goes_at_once_where_the_server_takes_it(capability: str, size: int, at_once: bool) -> None:
     pieces = string(b"\xff" * size, capability)
