@@ -39,7 +39,7 @@ IMPLEMENTATION = f"Popbridge-{__version__}"
 
 
 class Cannot(SystemExit):
-    """The bridge cannot start; the text says why and what to do."""
+    """The bridge cannot start; the text says why."""
 
 
 class Bridge(Service):
@@ -104,7 +104,7 @@ class Bridge(Service):
             certificate, key = self._pair(settings)
             return ServerContext(certificate, key, lambda error: self._emit(CertificateKept(str(error))))
         except (CertificateUnusable, OSError) as error:
-            raise Cannot(f"popbridge: no TLS: {error}") from error
+            raise Cannot(f"no TLS: {error}") from error
 
     def _pair(self, settings: Listener) -> tuple[Path, Path]:
         if isinstance(settings.tls, Certificate):
@@ -121,7 +121,8 @@ class Bridge(Service):
         except CannotListenError as error:
             if not endpoint.host:
                 return self._listen(Endpoint("0.0.0.0", endpoint.port), listening)  # noqa: S104  what the owner asked for
-            raise Cannot(f"popbridge: cannot listen on {endpoint}: {error.socketError}") from error
+            why = getattr(error.socketError, "strerror", None) or error.socketError
+            raise Cannot(f"cannot listen on {endpoint}: {why}") from error
 
 
 def _raise_file_limit() -> None:

@@ -129,4 +129,4 @@ def _place(upstream: Upstream) -> str:
 def _said(error: Exception) -> str:
     if isinstance(error, TimedOut):
         return "no answer in time"
-    return str(error.osError or error) if isinstance(error, ConnectError) else str(error)
+    return str(error).rstrip(".")

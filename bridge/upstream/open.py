@@ -1,11 +1,10 @@
-"""From an account and verified-nowhere-yet credentials to a Source: who connects where, trusting what."""
+"""From an account and credentials nobody has verified yet to a Source: who connects where, trusting whom."""
 
 from collections.abc import Callable
 
 from bridge.accounts.account import Account
 from bridge.config import Timeouts
-from bridge.imap.quirks import Quirk
-from bridge.maildrop.source import Source
+from bridge.imap.quirks import Quirk, ignore
 from bridge.sasl import Credentials
 from bridge.tls import client_context
 from bridge.upstream.authenticate import log_in
@@ -22,8 +21,13 @@ class Opener:
         self._timeouts = timeouts
 
     def source(
-        self, account: Account, credentials: Credentials, *, trace: Trace | None, on_quirk: Callable[[Quirk], None]
-    ) -> Source:
+        self,
+        account: Account,
+        credentials: Credentials,
+        *,
+        trace: Trace | None = None,
+        on_quirk: Callable[[Quirk], None] = ignore,
+    ) -> ImapSource:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
         settings = account.passthrough
         tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)

@@ -1,0 +1,138 @@
+"""The command `popbridge`: what an owner types. Serving mail is twistd's: `twistd -n popbridge`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.internet import reactor  # noqa: TID251  assembly may know it
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+
+from bridge.check import check
+from bridge.config import Config, ConfigError, from_flags, load
+from bridge.demo.process import PASSWORD, USER, DemoServer, DemoUnavailable
+from bridge.secret import Secret
+from bridge.service import Bridge, Cannot
+from bridge.telemetry.logs import LogReader
+from bridge.version import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="popbridge", message="%(prog)s %(version)s")
+def main() -> None:
+    """A POP3 server for mail that lives in IMAP accounts elsewhere.
+
+    \b
+    To serve mail:  twistd -n popbridge --pop3 127.0.0.1:1110 --upstream imaps://imap.example.org
+                    twistd -n popbridge --config popbridge.toml
+    """
+
+
+@main.command("check")
+@click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("--pop3", multiple=True, metavar="ADDRESS", help="As for twistd popbridge.")
+@click.option("--pop3s", multiple=True, metavar="ADDRESS", help="As for twistd popbridge.")
+@click.option("--upstream", multiple=True, metavar="URL", help="As for twistd popbridge.")
+@click.option("--delete", metavar="POLICY", help="As for twistd popbridge.")
+@click.option("--login", metavar="NAME", help="Open this login's mailbox too; the password is asked for.")
+def check_command(
+    config: Path | None,
+    pop3: tuple[str, ...],
+    pop3s: tuple[str, ...],
+    upstream: tuple[str, ...],
+    delete: str | None,
+    login: str | None,
+) -> None:
+    """Is the configuration valid, can we listen, do the upstreams answer, and what holds there?"""
+    try:
+        settings = _settings(config, pop3, pop3s, upstream, delete)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    if config is not None:
+        click.echo(f"{config}: valid")
+    password = None
+    if login is not None:
+        password = Secret(click.prompt("Password", hide_input=True, err=True).encode())
+    name = login.encode() if login is not None else None
+    _run(lambda clock: Deferred.fromCoroutine(check(settings, clock, click.echo, name, password)))
+
+
+@main.command()
+@click.option("--pop3", default="127.0.0.1:1110", show_default=True, metavar="ADDRESS", help="Where to listen.")
+def demo(pop3: str) -> None:
+    """A bridge with an IMAP server and sample mail of its own; nothing leaves this machine."""
+    _run(lambda clock: Deferred.fromCoroutine(_show(clock, pop3)))
+
+
+async def _show(clock: Any, pop3: str) -> bool:
+    """Serves until a signal comes."""
+    server = DemoServer()
+    clock.addSystemEventTrigger("before", "shutdown", server.stop)
+    try:
+        port = await server.start(clock)
+        settings = _settings(None, (pop3,), (), (f"imap://127.0.0.1:{port}",), None)
+        bridge = Bridge(settings, clock, LogReader(Logger("popbridge"), trace=False))
+        bridge.privilegedStartService()
+    except (DemoUnavailable, ConfigError, Cannot) as error:
+        click.echo(f"popbridge: {error}; for another port: popbridge demo --pop3 127.0.0.1:2110", err=True)
+        return False
+    bridge.startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+    clock.addSystemEventTrigger("before", "shutdown", bridge.stopService)
+    click.echo(_welcome(bridge.ports[0].getHost()))
+    await Deferred()
+    return True
+
+
+def _welcome(at: Any) -> str:
+    place = f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}"
+    who = f"-u {USER}:{PASSWORD}"
+    return f"""\
+Popbridge {__version__} serves POP3 on {place}, from an IMAP server of its own with sample mail.
+
+In another terminal, read the first message:
+    curl {who} pop3://{place}/1
+See the list of all:
+    curl {who} pop3://{place}/
+Or set up a mail program: server {at.host}, port {at.port}, no encryption, user {USER}, password {PASSWORD}.
+
+Ctrl-C ends it."""
+
+
+def _settings(
+    config: Path | None,
+    pop3: tuple[str, ...],
+    pop3s: tuple[str, ...],
+    upstream: tuple[str, ...],
+    delete: str | None,
+) -> Config:
+    if config is not None:
+        return load(config)
+    flags = {"pop3": pop3, "pop3s": pop3s, "upstream": upstream}
+    return from_flags(**flags, state=None, delete=delete, seen=None, certificate=None, key=None)
+
+
+def _run(work: Callable[[Any], "Deferred[bool]"]) -> None:
+    """Run the reactor until the work is done; its verdict is the exit status."""
+    observer = textFileLogObserver(sys.stderr)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(observer, [LogLevelFilterPredicate(LogLevel.warn)])], redirectStandardIO=False
+    )
+
+    def main_(clock: Any) -> "Deferred[None]":
+        def judge(fine: bool) -> None:
+            if not fine:
+                raise SystemExit(1)
+
+        return work(clock).addCallback(judge)
+
+    react(main_, _reactor=reactor)
