@@ -5,6 +5,7 @@ At the end its log is printed, so pytest shows it with a test that failed; a tra
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.peers.servers.imap_server import Login
 _ROOT = Path(__file__).resolve().parents[2]
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 _SHOWN = 20_000  # octets of the log's end
+_PATIENCE = 20  # seconds for an orderly end
 
 
 @frozen
@@ -57,11 +59,13 @@ class Bridge:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def open_files(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
-    def stop(self) -> int:
-        """Ends it as an administrator does, by SIGTERM; its exit status, 0 when all went well."""
-        return self._child.stop(seconds=20)
+    def stop(self) -> None:
+        """Ends it as an administrator does, by SIGTERM; one that does not end fails the test."""
+        # twistd tidies up and then ends itself by the signal it got, so only SIGKILL, our last resort, is a bad sign.
+        if self._child.stop(_PATIENCE) == -signal.SIGKILL:
+            raise AssertionError(f"the bridge did not end within {_PATIENCE} s of SIGTERM")
 
 
 @contextlib.contextmanager
@@ -93,12 +97,15 @@ def bridge(
         environment={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
         folder=directory,
     )
+    server = Bridge(child, port, tls_port)
     try:
-        child.until_accepting(Bridge.host, port)
-        yield Bridge(child, port, tls_port)
+        child.until_accepting(server.host, port)
+        yield server
     finally:
-        child.stop(seconds=20)
-        print(child.text()[-_SHOWN:])
+        try:
+            server.stop()
+        finally:
+            print(child.text()[-_SHOWN:])
     if not traceback_expected and "Traceback" in child.text():
         raise AssertionError("the bridge logged a traceback:\n" + child.text()[-_SHOWN:])
 
