@@ -44,12 +44,20 @@ class UidlFormat:
 
     def uidls(self, uidvalidity: UidValidity, uids: Iterable[int]) -> Iterator[str]:
         """The UIDLs of these messages, in their order."""
-        fixed = self.template.replace("{uidvalidity", "{0").replace("{uid", "{1")
-        form = fixed.format
-        return (form(uidvalidity, uid) for uid in uids)
+        return map(self._written(uidvalidity).__mod__, uids)
 
     def uidl(self, uidvalidity: UidValidity, uid: int) -> Uidl:
-        return Uidl(next(self.uidls(uidvalidity, (uid,))))
+        return Uidl(self._written(uidvalidity) % uid)
+
+    def _written(self, uidvalidity: UidValidity) -> str:
+        """The template as a %-format for the UID alone: 100,000 UIDLs are one `map` over it."""
+        pieces = []
+        for literal, name, spec, _ in string.Formatter().parse(self.template):
+            pieces.append(literal.replace("%", "%%"))
+            if name is not None:
+                form = "%" + (spec if spec and not spec.isdigit() else f"{spec}d")
+                pieces.append(form if name == "uid" else (form % uidvalidity).replace("%", "%%"))
+        return "".join(pieces)
 
 
 def parse_format(text: str) -> UidlFormat:
