@@ -82,7 +82,7 @@ class _Client:
         self._judge = judge
         self._server_name = None if _is_address(hostname) else hostname.encode("ascii")  # RFC 6066, section 3
 
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # the interface's
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         protocol = ref(tlsProtocol)  # the protocol holds the connection, which holds the callback
         if self._server_name is not None:

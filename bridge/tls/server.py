@@ -92,8 +92,7 @@ def _load(certificate: Path, key: Path) -> SSL.Context:
         context.use_certificate(leaf)
         for issuer in chain:
             context.add_extra_chain_cert(issuer)
-        context.use_privatekey(private)
-        context.check_privatekey()
+        context.use_privatekey(private)  # compares it with the certificate
     except SSL.Error:
         raise CertificateUnusable(f"{key} is not the key of {certificate}") from None
     context.set_cipher_list(_CIPHERS)  # last: it makes a first connection, after which pyOpenSSL takes no more settings

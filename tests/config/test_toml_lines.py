@@ -54,11 +54,12 @@ def test_line_ends_inside_strings_and_brackets_end_no_value() -> None:
 
 
 def test_keys_may_be_quoted_and_dotted_and_lines_may_end_as_on_windows() -> None:
-    found = lines_of('"a b" . \'c\'."\\u0064" = 1\r\n[ "x.y" ]\r\n\tz = 2\r\n')
+    text = '"a b" . \'c\'."\\u0064" = 1\r\n\r\n[ "x.y" ]\r\n\tz = 2\r\n'
+    found = lines_of(text)
 
     assert found["a b.c.d"] == 1
     assert found["a b.c"] == 1
-    assert find_lines('[ "x.y" ]\nz = 1\n')[("x.y", "z")] == 2
+    assert find_lines(text)[("x.y", "z")] == 4
 
 
 def test_what_has_no_line_of_its_own_has_that_of_what_is_around_it() -> None:

@@ -116,6 +116,7 @@ def test_protocol_lines_and_quirks_are_there_only_where_asked_for() -> None:
 
 
 @given(st.text())
+@example('\\" how=\\')
 def test_foreign_text_never_makes_a_line_or_a_field_of_its_own(text: str) -> None:
     for event in (
         LoginRefused(S, text, text, text, temporary=False),

@@ -1,4 +1,3 @@
-# ruff: noqa: N802  # Twisted's names
 """A real TLS handshake in memory between a server's and a client's context."""
 
 from attrs import define

@@ -102,7 +102,7 @@ class Recording:
     def __init__(self, context: SSL.Context) -> None:
         self.connection = SSL.Connection(context, None)
 
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802, N803  # the interface's
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return self.connection
 
 
