@@ -56,16 +56,16 @@ class _Child(ProcessProtocol):
         if self.transport is not None and not self.ended.called:
             self.transport.signalProcess("KILL")
 
-    def outReceived(self, data: bytes) -> None:
+    def outReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
         self._said += data
         word, _, port = self._said.partition(b" ")
         if word == b"ready" and port.endswith(b"\n") and not self.started.called:
             self.started.callback(int(port))
 
-    def errReceived(self, data: bytes) -> None:
+    def errReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
         self._errors = (self._errors + data)[-_KEPT_ERRORS:]
 
-    def processEnded(self, reason: Failure) -> None:
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802  # Twisted's name
         if not self.started.called:
             last = self._errors.decode(errors="replace").strip().rpartition("\n")[2] or reason.getErrorMessage()
             self.started.errback(DemoUnavailable(f"the embedded IMAP server did not start: {last}"))

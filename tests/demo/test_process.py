@@ -34,7 +34,7 @@ class Reactor:
 
     protocol: ProcessProtocol
 
-    def spawnProcess(self, processProtocol: ProcessProtocol, *rest: object) -> IProcessTransport:  # type: ignore[override]  # only what is asked for
+    def spawnProcess(self, processProtocol: ProcessProtocol, *rest: object) -> IProcessTransport:  # type: ignore[override]  # noqa: N802, N803  # only what is asked for
         self.protocol = processProtocol
         return None  # type: ignore[return-value]  # nobody looks at it
 
