@@ -174,6 +174,13 @@ def test_dovecot_can_be_made_to_lack_extensions() -> None:
         assert len(mailbox.uids()) == len(MESSAGES)
 
 
+def test_dovecot_takes_a_hundred_thousand_messages_in_seconds() -> None:
+    with dovecot(format="mdbox") as server:
+        mailbox = server.new_mailbox()
+        mailbox.seed_at_once([b"Subject: %d\r\n\r\nHello\r\n" % number for number in range(100_000)])
+        assert mailbox.uids() == list(range(1, 100_001))
+
+
 @pytest.mark.parametrize("storage", ["mdbox", "sdbox", "mbox"])
 def test_dovecot_keeps_mail_in_other_formats(storage: str) -> None:
     with dovecot(format=storage) as server:  # type: ignore[arg-type]  # pytest's parameters are plain strings
