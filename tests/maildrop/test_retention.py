@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from bridge.maildrop.retention import Mailbox, Policy, shortfall, why_impossible
+from bridge.maildrop.retention import Mailbox, Policy, refusal, shortfall, unkeepable
 
 GOOD = Mailbox(
     read_only=False,
@@ -17,34 +17,42 @@ GOOD = Mailbox(
 
 @pytest.mark.parametrize("policy", Policy)
 def test_an_ordinary_mailbox_takes_every_policy(policy: Policy) -> None:
-    assert why_impossible(policy, GOOD) == ""
-    assert why_impossible(policy, evolve(GOOD, flags_kept=None, rights="lrswit")) == ""
+    assert refusal(policy, GOOD) == ""
+    assert refusal(policy, evolve(GOOD, flags_kept=None, rights="lrswit")) == ""
     assert shortfall(policy, GOOD) == ""
 
 
 @pytest.mark.parametrize("policy", Policy)
 def test_a_read_only_mailbox_takes_none(policy: Policy) -> None:
-    assert "read-only" in why_impossible(policy, evolve(GOOD, read_only=True))
+    assert "read-only" in refusal(policy, evolve(GOOD, read_only=True))
 
 
 @pytest.mark.parametrize("policy", Policy)
 def test_without_the_right_to_delete_nothing_is_promised(policy: Policy) -> None:
-    assert "right to delete" in why_impossible(policy, evolve(GOOD, rights="lrs"))
-    assert why_impossible(policy, evolve(GOOD, rights="lrsd")) == ""
+    assert "right to delete" in refusal(policy, evolve(GOOD, rights="lrs"))
+    assert refusal(policy, evolve(GOOD, rights="lrsd")) == ""
 
 
 def test_trash_never_falls_back_to_expunge() -> None:
-    assert "trash = " in why_impossible(Policy.TRASH, evolve(GOOD, trash=None))
-    assert why_impossible(Policy.EXPUNGE, evolve(GOOD, trash=None)) == ""
+    assert "trash = " in unkeepable(Policy.TRASH, evolve(GOOD, trash=None))
+    assert unkeepable(Policy.EXPUNGE, evolve(GOOD, trash=None)) == ""
+
+
+def test_where_a_flag_deletes_flag_is_no_policy() -> None:
+    """Gmail's auto-expunge: RSET and an IMAP user could not undo it."""
+    gmail = evolve(GOOD, flag_deletes=True)
+
+    assert "trash" in unkeepable(Policy.FLAG, gmail)
+    assert unkeepable(Policy.TRASH, gmail) == ""
 
 
 def test_flag_needs_a_mailbox_that_keeps_the_flag() -> None:
     flagless = evolve(GOOD, flags_kept=frozenset({"\\seen"}))
 
-    assert "\\Deleted" in why_impossible(Policy.FLAG, flagless)
-    assert "\\Deleted" in why_impossible(Policy.EXPUNGE, flagless)
-    assert why_impossible(Policy.TRASH, flagless) == ""
-    assert "\\Deleted" in why_impossible(Policy.TRASH, evolve(flagless, can_move=False))
+    assert "\\Deleted" in refusal(Policy.FLAG, flagless)
+    assert "\\Deleted" in refusal(Policy.EXPUNGE, flagless)
+    assert refusal(Policy.TRASH, flagless) == ""
+    assert "\\Deleted" in refusal(Policy.TRASH, evolve(flagless, can_move=False))
 
 
 def test_without_uidplus_the_owner_hears_what_stays_undone() -> None:

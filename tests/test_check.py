@@ -1,0 +1,37 @@
+"""`popbridge check` at its cheapest level: addresses. Upstreams are looked at in `test_cli`, as an owner does."""
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+
+from bridge.check import check
+from bridge.config import Config, from_flags
+
+
+def config_for(address: str) -> Config:
+    flags = {"pop3": [address], "pop3s": [], "upstream": ["imap://127.0.0.1:1"]}
+    return from_flags(**flags, state=None, delete=None, seen=None, certificate=None, key=None)
+
+
+def said_of(address: str) -> list[str]:
+    said: list[str] = []
+    reactor: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted has no types there
+    Deferred.fromCoroutine(check(config_for(address), reactor, said.append, None, None)).addErrback(lambda _: None)
+    return said
+
+
+def test_a_free_address_is_called_free() -> None:
+    assert said_of("127.0.0.1:0")[0] == "listen 127.0.0.1:0 (POP3): free"
+
+
+def test_a_taken_address_is_named_with_its_likely_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = said_of(f"127.0.0.1:{taken.getsockname()[1]}")
+
+    assert "already in use (is the bridge running?)" in said[0]
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    assert "cannot be used" in said_of("192.0.2.1:1110")[0]
