@@ -21,7 +21,7 @@ from bridge.events import DeletionRefused as DeletionRefusedEvent
 from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
 from bridge.maildrop.errors import CredentialsRefused, DeletionRefused, MailboxReplaced, MessageGone, Trouble
 from bridge.maildrop.source import Deletion
-from bridge.names import MessageNumber, SessionId
+from bridge.names import MessageNumber, SessionId, Uid
 from bridge.pop3 import commands
 from bridge.pop3.commands import decode_initial
 from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
@@ -253,9 +253,10 @@ class Dialogue:
             case commands.Uidl(int(number)):
                 return ok(f"{number} {drop.uidl(number)}")
             case commands.Retr(number):
-                return self._retrieve(number, self.opened)
+                # Looked up here and not in the coroutine: a number that names no message is refused like any other's.
+                return self._retrieve(number, drop.uid(number), drop.size(number), self.opened)
             case commands.Top(number, lines):
-                return self._top(number, lines, self.opened)
+                return self._top(number, lines, drop.uid(number), drop.size(number), self.opened)
             case commands.Dele(number):
                 drop.mark(number)
                 self.did.marked += 1
@@ -270,21 +271,17 @@ class Dialogue:
             case _:
                 return err("only before the login")
 
-    async def _retrieve(self, number: MessageNumber, opened: Opened) -> "bytes | Cut":
-        drop = opened.maildrop
-        uid, size = drop.uid(number), drop.size(number)
+    async def _retrieve(self, number: MessageNumber, uid: Uid, size: int, opened: Opened) -> "bytes | Cut":
         message = MessageOctets(nul=self._rules.nul)
         delivery = Delivery(self._connection, ok(f"{size} octets"), message)
         failure = await self._delivered(number, delivery, opened.source.stream(uid, delivery, size))
         if failure is None:
-            drop.accessed(number)
+            opened.maildrop.accessed(number)
             self.did.retrieved += 1
             self.did.octets += delivery.octets
         return failure if failure is not None else b""
 
-    async def _top(self, number: MessageNumber, lines: int, opened: Opened) -> "bytes | Cut":
-        drop = opened.maildrop
-        uid, size = drop.uid(number), drop.size(number)
+    async def _top(self, number: MessageNumber, lines: int, uid: Uid, size: int, opened: Opened) -> "bytes | Cut":
         # A line has two octets at least: so many lines are the whole message, and it is sent as RETR sends it.
         whole = lines * 2 >= size
         message = MessageOctets(lines=None if whole else lines, nul=self._rules.nul)
