@@ -162,7 +162,10 @@ class SingleUserServer(ImapServer):
 def log_in(login: Login) -> imaplib.IMAP4:
     imap = imaplib.IMAP4(login.host, login.port, timeout=60)
     try:
-        imap.login(login.user, login.password)
+        if login.password.isascii():
+            imap.login(login.user, login.password)
+        else:  # imaplib's LOGIN is ASCII
+            imap.authenticate("PLAIN", lambda _: f"\0{login.user}\0{login.password}".encode())
     except imaplib.IMAP4.error:
         imap.shutdown()
         raise
