@@ -10,7 +10,7 @@ from attrs import frozen
 from tests.peers.clients import script
 from tests.peers.clients.seam import USER_PASS, Auth, Pop3Account, Tls
 
-_PACKAGES = Path(__file__).parents[2] / "install" / "npm-clients"
+_PACKAGES = Path(__file__).parents[2] / "install" / "npm"
 
 
 @frozen
