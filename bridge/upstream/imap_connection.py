@@ -251,9 +251,9 @@ class ImapConnection(Protocol):
                     self._body.write(octets)
                 self._progress()
             case ListingRows():
-                asked = self._oldest()
-                if asked is not None and asked.rows is not None:
-                    asked.rows(event)
+                listing = next((asked.rows for asked in self._asked.values() if asked.rows is not None), None)
+                if listing is not None:
+                    listing(event)
                 self._progress()
             case Responded(response, _):
                 self._responded(response)
@@ -307,8 +307,8 @@ class ImapConnection(Protocol):
             self.mailbox.flags_kept = frozenset(flag.lower() for flag in arguments)
 
     def _keep(self, response: Response) -> None:
-        asked = self._oldest()
-        if asked is None or not isinstance(response, _WANTED.get(type(asked.command), ())):
+        asked = self._first_that_wants(response)
+        if asked is None:
             return
         if len(asked.data) >= KEPT_AT_MOST:
             raise ProtocolViolation(f"more than {KEPT_AT_MOST} responses to one command")
@@ -323,17 +323,16 @@ class ImapConnection(Protocol):
         asked.answer.callback(Answer(status, asked.data))
 
     def _body_begins(self, uid: Uid | None, size: int) -> None:
-        asked = self._oldest()
         self._body = None
         self._body_uid = None
-        if asked is None or asked.body is None or not isinstance(asked.command, commands.FetchBody):
-            return  # nobody asked for it: read over it
-        if uid is not None and uid != asked.command.uid:
-            return
-        self._body = asked.body
-        self._body_uid = asked.command.uid
-        self._body.begin(size, self)
-        self._progress()
+        for asked in self._asked.values():
+            wanted = asked.command.uid if isinstance(asked.command, commands.FetchBody) else None
+            if asked.body is not None and wanted is not None and uid in {None, wanted}:
+                self._body, self._body_uid = asked.body, wanted
+                self._body.begin(size, self)
+                self._progress()
+                return
+        # Nobody asked for it: it is read over.
 
     def _body_ends(self, uid: Uid | None) -> None:
         self._body = None
@@ -341,8 +340,14 @@ class ImapConnection(Protocol):
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
 
     def _oldest(self) -> _Asked | None:
-        """The command that untagged data belongs to: servers answer in order (RFC 9051, section 5.5)."""
         return next(iter(self._asked.values()), None)
+
+    def _first_that_wants(self, response: Response) -> _Asked | None:
+        """Not simply the oldest: Dovecot 2.3 holds a STORE's tagged reply back while it answers the FETCH behind it."""
+        for asked in self._asked.values():
+            if isinstance(response, _WANTED.get(type(asked.command), ())):
+                return asked
+        return None
 
     # The wire, the clock and the end.
 

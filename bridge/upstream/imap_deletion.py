@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import define
 
 from bridge.config import PassThrough
-from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Search, Store
+from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
 from bridge.imap.responses import Fetched, Searched, Status
+from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.maildrop.retention import Mailbox, Policy
 from bridge.maildrop.source import Deletion
 from bridge.names import to_ranges
@@ -77,12 +78,10 @@ async def carry_out(
 
 
 async def _flag(connection: ImapConnection, uid_set: str, tally: _Tally) -> int:
-    storing = connection.ask(Store(uid_set, DELETED))
-    looking = connection.ask(FetchFlags(uid_set))
-    stored, looked = await storing, await looking
+    stored = await connection.ask(Store(uid_set, DELETED))
     if not stored.ok:
         tally.note(stored.status, "flag them")
-    return len(_rows(looked, deleted=False))
+    return len(await _still_there(connection, uid_set, deleted=False))
 
 
 async def _expunge(
@@ -95,13 +94,12 @@ async def _expunge(
         return left  # flagged is what this server can do (S19)
     storing = connection.ask(Store(uid_set, DELETED))
     expunging = connection.ask(Expunge(uid_set))
-    looking = connection.ask(FetchFlags(uid_set))
-    stored, expunged, looked = await storing, await expunging, await looking
+    stored, expunged = await storing, await expunging
     if not stored.ok:
         tally.note(stored.status, "flag them")
     if not expunged.ok:
         tally.note(expunged.status, "expunge them")
-    return len(_rows(looked))
+    return len(await _still_there(connection, uid_set))
 
 
 async def _expunge_if_alone(connection: ImapConnection, uid_set: str) -> None:
@@ -114,10 +112,8 @@ async def _expunge_if_alone(connection: ImapConnection, uid_set: str) -> None:
 
 async def _move(connection: ImapConnection, mailbox: Mailbox, uid_set: str, tally: _Tally) -> int:
     assert mailbox.trash is not None
-    moving = connection.ask(Move(uid_set, mailbox.trash))
-    looking = connection.ask(FetchFlags(uid_set))
-    moved, looked = await moving, await looking
-    remaining = _rows(looked)
+    moved = await connection.ask(Move(uid_set, mailbox.trash))
+    remaining = await _still_there(connection, uid_set)
     if moved.ok and remaining and moved.status.code is not None and moved.status.code.name == "MESSAGELIMIT":
         rest = next(uid_sets(remaining))
         return await _move(connection, mailbox, rest, tally) if rest != uid_set else len(remaining)
@@ -145,8 +141,20 @@ async def _copy_away(
     return left
 
 
+async def _still_there(connection: ImapConnection, uid_set: str, *, deleted: bool = True) -> set[int]:
+    """Which of them upstream has after all, asked in steps.
+
+    Dovecot 2.3 answers a FETCH in the same write from its memory, before it tries to change the mailbox; where that
+    then fails (a read-only disk) it says OK all the same, and takes it back with the next NOOP.
+    """
+    await connection.ask(Noop())
+    return _rows(await connection.ask(FetchFlags(uid_set)), deleted=deleted)
+
+
 def _rows(answer: Answer, *, deleted: bool = True) -> set[int]:
     """The UIDs upstream still has; with deleted=False only those without \\Deleted."""
+    if not answer.ok:
+        raise UpstreamUnavailable("upstream does not say what became of them", detail=answer.status.text)
     rows = (response for response in answer.responses if isinstance(response, Fetched) and response.uid is not None)
     return {row.uid for row in rows if row.uid is not None and (deleted or not _is_deleted(row))}
 
