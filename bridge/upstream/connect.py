@@ -28,6 +28,12 @@ from bridge.tls import CertificateRejected
 from bridge.upstream.imap_connection import ImapConnection
 
 
+class _Quiet(Factory):
+    """Twisted would log two lines for each connection."""
+
+    noisy = False
+
+
 class Reactor(IReactorTCP, IReactorTime, IReactorPluggableNameResolver):
     """What connecting needs of the reactor."""
 
@@ -68,7 +74,7 @@ async def _reach(
     )
     if upstream.security == "tls":
         endpoint = wrapClientTLS(tls, endpoint)
-    waiting = endpoint.connect(Factory.forProtocol(make))
+    waiting = endpoint.connect(_Quiet.forProtocol(make))
     waiting.addTimeout(timeouts.connect, reactor)
     try:
         return cast("ImapConnection", await waiting)
