@@ -75,7 +75,7 @@ class Connection(Line, Protocol):
     address: str
 
     def drained(self) -> "Deferred[None]":
-        """Fires when everything written so far has left the process; fails when the client is gone first."""
+        """Fires when everything written so far has left the process; never when the client is gone first."""
 
 
 class Dialogue:
@@ -92,7 +92,7 @@ class Dialogue:
         rules: Rules,
     ) -> None:
         self.over = False
-        """Set when the connection is to be closed behind the present answer."""
+        """Set when the connection is to be closed behind the present answer, or is gone."""
         self.committed = False
         """Set when QUIT's deletions have begun: from then on they are carried through (S16)."""
         self.opened: Opened | None = None
@@ -305,7 +305,8 @@ class Dialogue:
             return refused(gone)
         except Trouble as trouble:
             delivery.give_up()
-            self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
+            if not self.over:  # else it was the client that went
+                self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
             if isinstance(trouble, MailboxReplaced):
                 self.over = True
             return Cut() if delivery.written else refused(trouble)

@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 
-from bridge.downstream.protocol import House, Listening, Session, host_of
+from bridge.downstream.address import host_of
+from bridge.downstream.protocol import House, Listening, Session
 from bridge.pop3.replies import ResponseCode, err
 
 

@@ -3,9 +3,10 @@
 It lies on the TCP transport, below TLS where there is TLS, so that what it counts is what the socket took (S16).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol as Shape
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITransport
 from zope.interface import implementer
 
@@ -47,10 +48,10 @@ class Outflow:
 
     disconnecting = False
 
-    def __init__(self, tcp: Accepted, ran_empty: Callable[[], None]) -> None:
+    def __init__(self, tcp: Accepted) -> None:
         self.outstanding = 0
         self._tcp = tcp
-        self._ran_empty = ran_empty
+        self._empty: Deferred[None] | None = None
         self._producer: IPushProducer | None = None
         self._paused = False
         tcp.registerProducer(_Drain(self), streaming=False)
@@ -97,13 +98,24 @@ class Outflow:
     def getHost(self) -> IAddress:
         return self._tcp.getHost()
 
+    def drained(self) -> "Deferred[None]":
+        """Fires when all that was written has left the process; never when the connection is ending before that."""
+        drained: Deferred[None] = Deferred()
+        if self.outstanding or self.disconnecting:
+            self._empty = drained
+        else:
+            drained.callback(None)
+        return drained
+
     def emptied(self) -> None:
         """The TCP transport's buffer ran empty."""
         self.outstanding = 0
         if self._paused and self._producer is not None:
             self._paused = False
             self._producer.resumeProducing()
-        self._ran_empty()
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            empty.callback(None)
 
     def _end(self) -> None:
         if not self.disconnecting:

@@ -5,32 +5,30 @@ alone; a QUIT once begun is carried through.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
-from ipaddress import ip_address
 from secrets import token_hex
 from typing import Any, cast
 from typing import Protocol as Shape
 
 from attrs import frozen
 from OpenSSL.SSL import Connection
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
-    IAddress,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bridge.config import Limits, Timeouts
+from bridge.downstream.address import host_of, is_loopback
 from bridge.downstream.dialogue import Answer, Cut, Dialogue, Rules, StartTls
 from bridge.downstream.login import Logins
 from bridge.downstream.outflow import Accepted, Outflow
+from bridge.downstream.pace import Pace
 from bridge.downstream.patience import Patience
 from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
 from bridge.maildrop.source import Flow
@@ -84,9 +82,9 @@ class Layer(Shape):
     def getHandle(self) -> Connection: ...
 
 
-@implementer(IPushProducer, IHandshakeListener)
+@implementer(IHandshakeListener)
 class Session(Protocol):
-    """From accept to close. It is the producer of its own replies: paused while the client does not take them."""
+    """From accept to close."""
 
     transport: Layer  # type: ignore[assignment]  # the part of it that is used here
 
@@ -100,14 +98,12 @@ class Session(Protocol):
         self._how = "the client closed the connection"
         self._working: Deferred[Any] | None = None
         self._pieces: Iterator[bytes] | None = None
-        self._flow: Flow | None = None
-        self._blocked = False
         self._not_reading = False
         self._proceeding = False
         self._closing = False
         self._gone = False
-        self._empty: Deferred[None] | None = None
         self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort)
+        self._pace = Pace(self._patience, self._taken)
         self._accepted = False
         self._greeted = False
 
@@ -122,7 +118,7 @@ class Session(Protocol):
                 return
             transport = cast("Layer", self._outflow)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
-        self.transport.registerProducer(self, True)
+        self.transport.registerProducer(self._pace, True)
 
     def connectionMade(self) -> None:
         if not self._greeted:
@@ -138,13 +134,13 @@ class Session(Protocol):
         tcp.setTcpKeepAlive(True)
         self.address = host_of(tcp.getPeer())
         self._since = house.clock.seconds()
-        self._outflow = Outflow(tcp, self._ran_empty)
+        self._outflow = Outflow(tcp)
         self._server = Server(
             mechanisms=listening.mechanisms,
             implementation=house.implementation,
             stls=listening.tls is not None,
             secure=listening.implicit,
-            cleartext=listening.cleartext or _is_loopback(self.address),
+            cleartext=listening.cleartext or is_loopback(self.address),
             line_limit=house.limits.line,
             login_line_limit=house.limits.login_line,
             bad_commands=house.limits.unknown_commands,
@@ -170,13 +166,11 @@ class Session(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002  Twisted's signature
         self._gone = True
         self._patience.end()
-        empty, self._empty = self._empty, None
-        if empty is not None:
-            empty.errback(CancelledError())
-        if self._working is not None and not self._dialogue.committed:
-            self._working.cancel()
+        self._dialogue.over = True
         if self._working is None:
             self._leave()
+        elif not self._dialogue.committed:
+            self._working.cancel()  # and its end leaves
 
     def _leave(self) -> None:
         """Nothing of this session goes on: hang up upstream and say in one line what it was."""
@@ -237,7 +231,7 @@ class Session(Protocol):
         self._end_of_turn()
 
     def _may_go_on(self) -> bool:
-        return not (self._working or self._pieces or self._blocked or self._closing or self._dialogue.over)
+        return not (self._working or self._pieces or self._pace.blocked or self._closing or self._dialogue.over)
 
     def _take(self, answer: Answer, replies: list[bytes]) -> None:
         match answer:
@@ -265,7 +259,7 @@ class Session(Protocol):
 
     def _send_pieces(self) -> None:
         """A long list goes out piece by piece, as fast as the client takes it; other sessions run in between."""
-        while self._pieces is not None and not self._blocked:
+        while self._pieces is not None and not self._pace.blocked:
             piece = next(self._pieces, None)
             if piece is None:
                 self._pieces = None
@@ -279,10 +273,10 @@ class Session(Protocol):
         working.addCallbacks(self._worked, self._failed).addErrback(self._bug).addBoth(self._work_ended)
 
     def _worked(self, outcome: "bytes | Cut") -> None:
-        if isinstance(outcome, Cut):
+        if isinstance(outcome, Cut) and not self._gone:
             self._dialogue.over = True
             self._how = "upstream was lost inside a message"
-        else:
+        elif not isinstance(outcome, Cut):
             self._send(outcome)
 
     def _failed(self, failure: Failure) -> None:
@@ -301,7 +295,7 @@ class Session(Protocol):
     def _end_of_turn(self) -> None:
         if self._dialogue.over and not (self._working or self._pieces):
             self._close()
-        waiting = bool(self._working or self._pieces or self._blocked)
+        waiting = bool(self._working or self._pieces or self._pace.blocked)
         stop = waiting and self._server.buffered > READ_AHEAD and not self._closing
         if stop != self._not_reading and not self._gone:
             self._not_reading = stop
@@ -322,53 +316,21 @@ class Session(Protocol):
             self.transport.write(octets)
 
     def follow(self, flow: Flow | None) -> None:
-        """Whoever sends a message now is paused with the client, and let go when the message is through."""
-        before, self._flow = self._flow, flow
-        if before is not None and self._blocked:
-            before.resume()
-        if flow is not None and self._blocked:
-            flow.pause()
+        self._pace.follow(flow)
 
     def drained(self) -> "Deferred[None]":
-        return Deferred.fromCoroutine(self._drained())
+        return self._outflow.drained()
 
-    async def _drained(self) -> None:
-        for _ in range(2):  # TLS joins small writes until the reactor's next turn
-            await deferLater(self._house.clock, 0)
-        while self._outflow.outstanding:
-            self._empty = Deferred()
-            await self._empty
-
-    def _ran_empty(self) -> None:
-        empty, self._empty = self._empty, None
-        if empty is not None:
-            empty.callback(None)
-
-    # IPushProducer: what the transport asks of whoever writes to it.
-
-    def pauseProducing(self) -> None:
-        self._blocked = True
-        if self._flow is not None:
-            self._flow.pause()
-        self._patience.expect_reading()
-
-    def resumeProducing(self) -> None:
-        self._blocked = False
-        self._patience.met()
-        if self._flow is not None:
-            self._flow.resume()
+    def _taken(self) -> None:
+        """The client takes octets again."""
         self._send_pieces()
         self._proceed()
-
-    def stopProducing(self) -> None:
-        if self._flow is not None:
-            self._flow.stop()
 
     # The clock and the end.
 
     def _expect_client(self) -> None:
         """The client's clock runs while it is its turn to speak (S28)."""
-        if self._gone or self._closing or self._working or self._pieces or self._blocked:
+        if self._gone or self._closing or self._working or self._pieces or self._pace.blocked:
             self._patience.expect_no_words()
         else:
             self._patience.expect_words(logged_in=self._server.state is not State.AUTHORIZATION)
@@ -415,15 +377,3 @@ class Session(Protocol):
 
     def _trace(self, direction: str, line: str) -> None:
         self._house.emit(WireTraced(self.session, direction, line))
-
-
-def host_of(peer: IAddress) -> str:
-    """The address alone; an IPv4 one that came through a socket for both families as the IPv4 address it is."""
-    return peer.host.removeprefix("::ffff:") if isinstance(peer, IPv4Address | IPv6Address) else str(peer)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
