@@ -56,7 +56,6 @@ class Bridge(Service):
             Throttle(reactor),
             reactor,
             login_wait=config.timeouts.login_wait,
-            refused_delay=config.timeouts.refused_login_delay,
         )
         self.sessions = Sessions(
             House(reactor, emit, logins, config.timeouts, config.limits, IMPLEMENTATION, config.trace)

@@ -12,6 +12,7 @@ from attrs import define, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from bridge import sasl
 from bridge.downstream.delivery import Delivery, Line
@@ -66,6 +67,7 @@ class Rules:
 
     nul: bytes | None
     refused_logins: int
+    refused_delay: float
     deletion_wait: float
 
 
@@ -203,7 +205,10 @@ class Dialogue:
         try:
             opened = await self._logins.log_in(self._connection.address, credentials, self._session)
         except Trouble as trouble:
-            return self._login_refused(credentials, trouble)
+            reply = self._login_refused(credentials, trouble)
+            if isinstance(trouble, CredentialsRefused):
+                await deferLater(self._clock, self._rules.refused_delay)  # so that guessing takes its time (S23)
+            return reply
         self.opened = opened
         self._server.log_in_succeeded()
         drop = opened.maildrop

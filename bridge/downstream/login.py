@@ -46,17 +46,15 @@ class Logins:
         clock: IReactorTime,
         *,
         login_wait: float,
-        refused_delay: float,
     ) -> None:
         self._directory = directory
         self._make_source = make_source
         self._throttle = throttle
         self._clock = clock
         self._login_wait = login_wait
-        self._refused_delay = refused_delay
 
     async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Opened:
-        """An open maildrop, or a Trouble. A refusal takes its time, so that guessing does (S23)."""
+        """An open maildrop, or a Trouble."""
         turn = self._throttle.wait(address, credentials.login)
         if turn > PATIENCE:
             raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
@@ -66,7 +64,6 @@ class Logins:
             opened = await self._in_time(credentials, session)
         except CredentialsRefused:
             self._throttle.failed(address, credentials)
-            await deferLater(self._clock, self._refused_delay)
             raise
         self._throttle.succeeded(address, credentials.login)
         return opened

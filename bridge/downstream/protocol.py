@@ -145,7 +145,8 @@ class Session(Protocol):
             login_line_limit=house.limits.login_line,
             bad_commands=house.limits.unknown_commands,
         )
-        rules = Rules(listening.nul, house.limits.refused_logins, house.timeouts.deletion_wait)
+        timeouts = house.timeouts
+        rules = Rules(listening.nul, house.limits.refused_logins, timeouts.refused_login_delay, timeouts.deletion_wait)
         self._dialogue = Dialogue(self.session, self._server, self, house.logins, house.clock, house.emit, rules)
         house.emit(SessionOpened(self.session, self.address, listening.implicit))
 
