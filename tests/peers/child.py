@@ -43,6 +43,7 @@ class Child:
         if user is not None:
             prefix += ["--reuid", user, "--regid", user_group(user), "--clear-groups"]
         self.output = output
+        self._command = " ".join(map(str, arguments))
         with output.open("ab") as file:
             self._process = subprocess.Popen(
                 [*prefix, "--", *map(str, arguments)],
@@ -68,7 +69,7 @@ class Child:
             self.pause(0.02)
             if not self.running() or time.monotonic() > deadline:
                 state = "is deaf" if self.running() else f"ended with {self._process.returncode}"
-                raise DidNotStartError(f"{self._process.args!r} {state} on {host}:{port}\n{self.text()}")
+                raise DidNotStartError(f"{self._command[:300]} {state} on {host}:{port}\n{self.text()}")
 
     def pause(self, seconds: float) -> None:
         """Passes the time; returns early when the child ends."""

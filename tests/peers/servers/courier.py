@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
 from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
-from tests.peers.servers.overlaid import start_overlaid, unpacked
+from tests.peers.servers.overlaid import start_overlaid, unpack_into
 
 # couriertcpd hands its environment to imaplogin, which hands it to imapd: their settings are variables.
 _START = """
@@ -43,26 +43,25 @@ class Courier(ManyUsersServer):
 
     def __init__(self, own: Path, tls: Certificate | None = None) -> None:
         self._own = own
-        self._packages = unpacked("courier")
+        self._packages = unpack_into(own, "courier")
         self._users: dict[str, str] = {}
         self.port = free_port()
         self.tls_port = free_port() if tls else None
-        (own / "run").mkdir()
         (own / "mail").mkdir()
         self._etc = own / "etc" / "courier"
-        shutil.copytree(self._packages / "etc" / "courier", self._etc)
         rc = self._etc / "authdaemonrc"
         rc.write_text(rc.read_text() + '\nauthmodulelist="authuserdb"\n')
         # couriertls gives up root's rights, which it has not, in favour of a user that installing would have made.
         for table, line in (("passwd", "courier:x:8:8::/:/bin/sh"), ("group", "courier:x:8:")):
-            (own / "etc" / table).write_text(f"{Path('/etc', table).read_text()}{line}\n")
+            with (own / "etc" / table).open("a") as file:
+                file.write(f"{line}\n")
         if tls:
             (own / "server-and-key.pem").write_bytes(tls.key.read_bytes() + tls.certificate.read_bytes())
         start = _START.format(
             own=own, host=self.host, port=self.port, tls_port=self.tls_port or 0, starttls="YES" if tls else "NO"
         )
         self.add_user(self.user)
-        self._child = start_overlaid("courier", own, ["sh", "-c", start])
+        self._child = start_overlaid(self._packages, own, ["sh", "-c", start])
         self.pid = self._child.pid
         self._started(self._child)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
 from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
-from tests.peers.servers.overlaid import start_overlaid, unpacked
+from tests.peers.servers.overlaid import start_overlaid, unpack_into
 
 _IMAPD_CONF = """
 configdirectory: {own}/config
@@ -59,10 +59,10 @@ class Cyrus(ManyUsersServer):
 
     def __init__(self, own: Path, tls: Certificate | None = None) -> None:
         self._own = own
-        self._packages = unpacked("cyrus")
+        self._packages = unpack_into(own, "cyrus")
         self.port = free_port()
         self.tls_port = free_port() if tls else None
-        for folder in ("etc", "run", "mail", "tmp", "config", "config/socket"):
+        for folder in ("mail", "tmp", "config", "config/socket"):
             (own / folder).mkdir()
         configuration = _IMAPD_CONF
         imaps = ""
@@ -74,7 +74,7 @@ class Cyrus(ManyUsersServer):
         (own / "etc" / "imapd.conf").write_text(configuration.format(own=own))
         (own / "etc" / "cyrus.conf").write_text(_CYRUS_CONF.format(host=self.host, port=self.port, imaps=imaps))
         self.add_user(self.user)
-        self._child = start_overlaid("cyrus", own, ["/usr/lib/cyrus/bin/master", "-D", "-p", "/run/master.pid"])
+        self._child = start_overlaid(self._packages, own, ["/usr/lib/cyrus/bin/master", "-D", "-p", "/run/master.pid"])
         self.pid = self._child.pid
         self._started(self._child)
 

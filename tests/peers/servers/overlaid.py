@@ -4,9 +4,9 @@ Each runs in a user, mount and process namespace of its own, so no root is neede
 process ends everything that was started in it.
 """
 
-import os
 import shutil
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.peers.child import Child
@@ -15,25 +15,38 @@ from tests.peers.need import need
 _CACHE = Path(__file__).resolve().parents[3] / ".cache" / "debian"
 _SCRIPT = Path(__file__).with_name("overlaid.sh")
 _NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child")
+_FROM_ETC = ("passwd", "group", "hosts", "nsswitch.conf", "services", "localtime")
 
 
-def unpacked(name: str) -> Path:
-    """Where the packages of the server lie."""
-    folder = _CACHE / name
-    if not folder.is_dir():
+def unpack_into(own: Path, name: str) -> Path:
+    """Gives the server its `etc` and `run` in its own directory; where the rest of its packages lies."""
+    packages = _CACHE / name
+    if not packages.is_dir():
         need(name.capitalize(), f"sh tests/install/debian-server.sh {name}")
-    if shutil.which("unshare") is None:
-        need("unshare", "apt-get install util-linux")
-    return folder
+    _need_namespaces(name.capitalize())
+    shutil.copytree(packages / "etc", own / "etc", symlinks=True)
+    for file in _FROM_ETC:
+        if Path("/etc", file).exists():
+            shutil.copy(Path("/etc", file), own / "etc" / file)
+    (own / "run").mkdir()
+    return packages
 
 
-def start_overlaid(
-    name: str, own: Path, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
-) -> Child:
-    """Runs the command; `own` holds its files, with `etc` and `run` as overlaid.sh wants them."""
+def start_overlaid(packages: Path, own: Path, command: Sequence[str | Path]) -> Child:
+    """Runs the command where the packages seem installed, with the `etc` and `run` of the server's own directory."""
     return Child(
-        ["unshare", *_NAMESPACES, "--", "sh", _SCRIPT, unpacked(name), own, *command],
+        ["unshare", *_NAMESPACES, "--", "sh", _SCRIPT, packages, own, *command],
         own / "output",
-        environment={**os.environ, **(environment or {})},
         at_parents_death="KILL",  # unshare turns a deaf ear to SIGTERM
     )
+
+
+def _need_namespaces(what: str) -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        need(f"unshare, for {what},", "apt-get install util-linux")
+    tried = subprocess.run([unshare, *_NAMESPACES, "--", "true"], capture_output=True, check=False)
+    if tried.returncode:
+        need(
+            f"the right to user namespaces, for {what},", f"allow them on this machine or container ({tried.stderr!r})"
+        )
