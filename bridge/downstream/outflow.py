@@ -71,7 +71,9 @@ class Outflow:
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         assert streaming, "only push producers write here"
         self._producer = producer
-        self._paused = False
+        self._paused = self.outstanding > HIGH
+        if self._paused:
+            producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
         self._producer = None
