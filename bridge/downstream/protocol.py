@@ -320,7 +320,8 @@ class Session(Protocol):
         self._pace.follow(flow)
 
     def drained(self) -> "Deferred[None]":
-        return self._outflow.drained()
+        self._patience.expect_reading()
+        return self._outflow.drained().addCallback(lambda _: self._patience.met())
 
     def _taken(self) -> None:
         """The client takes octets again."""
