@@ -95,7 +95,7 @@ class Session(Protocol):
         self._listening = listening
         self._left = left
         self._tls = ""
-        self._how = "the client closed the connection"
+        self._how = ""
         self._working: Deferred[Any] | None = None
         self._pieces: Iterator[bytes] | None = None
         self._not_reading = False
@@ -189,7 +189,7 @@ class Session(Protocol):
                 peer=self.address,
                 login=self._dialogue.login,
                 tls=self._tls or None,
-                how=self._how,
+                how=self._how or "the client closed the connection",
                 seconds=self._house.clock.seconds() - self._since,
                 retrieved=did.retrieved,
                 topped=did.topped,
@@ -295,6 +295,8 @@ class Session(Protocol):
 
     def _end_of_turn(self) -> None:
         if self._dialogue.over and not (self._working or self._pieces):
+            if self._server.state is State.UPDATE:
+                self._how = self._how or "QUIT"
             self._close()
         waiting = bool(self._working or self._pieces or self._pace.blocked)
         stop = waiting and self._server.buffered > READ_AHEAD and not self._closing
@@ -344,9 +346,9 @@ class Session(Protocol):
 
     def shut(self, how: str) -> None:
         """The service stops: nothing new is begun, a QUIT under way is carried through."""
-        self._how = how
         if self._working is not None and self._dialogue.committed:
             return
+        self._how = how
         self._send(
             err("the server is shutting down; try again later", ResponseCode.SYS_TEMP) if not self._working else b""
         )
@@ -355,8 +357,6 @@ class Session(Protocol):
     def _close(self) -> None:
         if self._closing or self._gone:
             return
-        if self._server.state is State.UPDATE:
-            self._how = "QUIT"
         self._closing = True
         if self._not_reading:
             self._not_reading = False
