@@ -103,7 +103,7 @@ class Session(Protocol):
         self._closing = False
         self._gone = False
         self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort)
-        self._pace = Pace(self._patience, self._taken)
+        self._pace = Pace(self._patience, self._proceed)
         self._accepted = False
         self._greeted = False
 
@@ -215,6 +215,7 @@ class Session(Protocol):
         self._proceeding = True
         replies: list[bytes] = []
         try:
+            self._send_pieces()
             while self._may_go_on() and (request := self._server.next_request()) is not None:
                 if self._house.trace:
                     self._trace("C", repr(request))
@@ -325,11 +326,6 @@ class Session(Protocol):
         self._patience.expect_reading()
         return self._outflow.drained().addCallback(lambda _: self._patience.met())
 
-    def _taken(self) -> None:
-        """The client takes octets again."""
-        self._send_pieces()
-        self._proceed()
-
     # The clock and the end.
 
     def _expect_client(self) -> None:
@@ -374,6 +370,7 @@ class Session(Protocol):
 
     def _bug(self, failure: Failure) -> None:
         self._dialogue.over = True
+        self._pieces = None
         self._how = "a bug of ours"
         self._house.emit(BugMet(self.session, failure.getTraceback(detail="brief")))
 
