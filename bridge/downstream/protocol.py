@@ -100,6 +100,7 @@ class Session(Protocol):
         self._pieces: Iterator[bytes] | None = None
         self._not_reading = False
         self._proceeding = False
+        self._in_message = False
         self._closing = False
         self._gone = False
         self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort)
@@ -269,6 +270,7 @@ class Session(Protocol):
                 self._send(piece)
 
     def _work(self, answer: "Coroutine[Any, Any, bytes | Cut]") -> None:
+        self._in_message = False
         working: Deferred[bytes | Cut] = Deferred.fromCoroutine(answer)
         self._working = working
         self._expect_client()
@@ -284,6 +286,7 @@ class Session(Protocol):
     def _failed(self, failure: Failure) -> None:
         if not self._gone or not isinstance(failure.value, CancelledError):
             self._bug(failure)
+        if not self._in_message:
             self._send(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
 
     def _work_ended(self, _: object) -> None:
@@ -316,6 +319,7 @@ class Session(Protocol):
 
     def write(self, octets: bytes) -> None:
         """A piece of a message."""
+        self._in_message = True
         if not self._gone and not self._closing:
             self.transport.write(octets)
 
