@@ -20,11 +20,15 @@ class Patience:
         self._idle: IDelayedCall | None = None
         self._due: IDelayedCall | None = None
 
-    def expect_words(self, *, logged_in: bool) -> None:
-        """It is the client's turn to speak; its time begins anew."""
+    def expect_words(self, *, logged_in: bool, anew: bool) -> None:
+        """It is the client's turn to speak. Its time begins `anew` with each command, not with a piece of one:
+
+        else an octet now and then, and no line's end, would hold a connection for weeks.
+        """
         seconds = self._timeouts.idle if logged_in else self._timeouts.login_idle
         if self._idle is not None and self._idle.active():
-            self._idle.reset(seconds)
+            if anew:
+                self._idle.reset(seconds)
         else:
             self._idle = self._clock.callLater(seconds, self._idled)
 

@@ -100,6 +100,7 @@ class Session(Protocol):
         self._pieces: Iterator[bytes] | None = None
         self._not_reading = False
         self._proceeding = False
+        self._spoke = True
         self._in_message = False
         self._closing = False
         self._gone = False
@@ -218,6 +219,7 @@ class Session(Protocol):
         try:
             self._send_pieces()
             while self._may_go_on() and (request := self._server.next_request()) is not None:
+                self._spoke = True
                 if self._house.trace:
                     self._trace("C", repr(request))
                 self._take(self._dialogue.answer(request), replies)
@@ -337,7 +339,8 @@ class Session(Protocol):
         if self._gone or self._closing or self._working or self._pieces or self._pace.blocked:
             self._patience.expect_no_words()
         else:
-            self._patience.expect_words(logged_in=self._server.state is not State.AUTHORIZATION)
+            self._patience.expect_words(logged_in=self._server.state is not State.AUTHORIZATION, anew=self._spoke)
+            self._spoke = False
 
     def _idled(self) -> None:
         self._how = "nothing was said for too long"
