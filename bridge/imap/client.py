@@ -9,6 +9,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from typing import assert_never
 
 from bridge.imap.codes import read_status
 from bridge.imap.commands import (
@@ -181,6 +182,8 @@ class Client:
                     yield from self._read_fetch(size or 0)
                 elif size is None:
                     yield from self._complete_response()
+            case _:
+                assert_never(fragment)
 
     def _complete_response(self) -> Iterator[Event]:
         if self._fetch is not None or (self._texts[0][:2] == b"* " and _FETCH.match(self._texts[0], 2)):
@@ -192,9 +195,9 @@ class Client:
         if self.state is ClientState.GREETING:
             yield self._greet(untagged)
         elif untagged is not None:
-            yield Responded(self._hear(self._read_status(untagged[1])), self._turns.oldest)
+            yield self._told(self._hear(self._read_status(untagged[1])))
         elif line.startswith(b"* "):
-            yield Responded(self._read_data(texts, literals), self._turns.oldest)
+            yield self._told(self._read_data(texts, literals))
         elif line.startswith(b"+"):
             yield from self._go_on(line[1:])
         else:
@@ -204,6 +207,11 @@ class Client:
         parts = self._texts, self._literals
         self._texts, self._literals = [], []
         return parts
+
+    def _told(self, response: Response) -> Responded:
+        in_flight = self._turns.in_flight
+        tag = in_flight.asker(response)
+        return Responded(response, None if tag is None else in_flight.commands[tag], tag)
 
     # Status lines
 
@@ -279,6 +287,8 @@ class Client:
                 yield Idling()
             case Continuation.GO_AHEAD:
                 pass
+            case meaning:
+                assert_never(meaning)
 
     # Capabilities
 
@@ -295,7 +305,7 @@ class Client:
             names -= {"LOGINDISABLED"}
         self.capabilities = names
         self.capabilities_known = True
-        self._told_at_login = isinstance(self._turns.oldest, Login | Authenticate)
+        self._told_at_login = isinstance(self._turns.in_flight.oldest, Login | Authenticate)
 
     def _forget_capabilities(self) -> None:
         self.capabilities = frozenset()
@@ -326,7 +336,7 @@ class Client:
         cursor = self._cursor(*self._forget_response())
         if self._fetch is None:
             cursor.match(_STAR)
-            self._fetch = FetchReply(cursor.number(U32))
+            self._fetch = FetchReply(cursor.number(U32), self._turns.in_flight.body_asker)
             cursor.match(_FETCH_WORD)
         yield from self._fetch.tell(cursor, size)
         if self._fetch.complete:
@@ -339,7 +349,7 @@ class Client:
             return
         rows = one_row(reply.fetched()) if self._turns.listing else None
         if rows is None:
-            yield Responded(reply.fetched(), self._turns.oldest)
+            yield self._told(reply.fetched())
         else:
             self._shapes.learn(reply.names)
             yield rows

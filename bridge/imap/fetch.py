@@ -4,10 +4,11 @@ Items we did not ask for are passed over by their structure (RFC 9051, section 7
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
+from bridge.imap.commands import Tag
 from bridge.imap.happenings import BodyAbsent, BodyBegan, BodyEnded, BodyOctets
 from bridge.imap.internaldate import read_date
 from bridge.imap.lexer import U32, U63, U64, Cursor
@@ -40,6 +41,7 @@ class FetchReply:
     """One FETCH response while it is being read. `names` are its items, as spelled and in order."""
 
     number: int
+    asker: Callable[[Uid | None, str, int | None], Tag | None] = lambda _uid, _section, _origin: None
     uid: int | None = None
     flags: frozenset[str] | None = None
     size: int | None = None
@@ -91,12 +93,13 @@ class FetchReply:
             yield from self._tell_body(body, size)
 
     def _tell_body(self, body: Body, size: int) -> Iterator[BodyEvent]:
+        tag = self.asker(self._named(), body.section, body.origin)
         if body.octets is None and not body.streamed:
-            yield BodyAbsent(self._named(), body.section)
+            yield BodyAbsent(self._named(), body.section, tag)
             return
         self._body_open = True
         octets = body.octets or b""
-        yield BodyBegan(self._named(), body.section, body.origin, size if body.streamed else len(octets))
+        yield BodyBegan(self._named(), body.section, body.origin, size if body.streamed else len(octets), tag)
         if octets:
             yield BodyOctets(octets)
 

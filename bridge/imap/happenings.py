@@ -15,23 +15,25 @@ class Greeted:
 
 @frozen
 class Responded:
-    """Untagged data; `command` is the oldest in flight, which need not be what caused it."""
+    """Untagged data; `command` is the oldest in flight that asks for such data, else the oldest. `tag` is its tag."""
 
     response: Response
     command: Command | None
+    tag: Tag | None = field(default=None, eq=False)
 
 
 @frozen
 class BodyBegan:
     """A message, or a section of it (upper case), comes: `size` octets, from `origin` on if it is a part.
 
-    `uid` where the server has named it already; what was asked for tells otherwise.
+    `uid` where the server has named it already. `tag` of the FetchBody that it answers; None if nobody asked for it.
     """
 
     uid: Uid | None
     section: str
     origin: int | None
     size: int
+    tag: Tag | None = field(default=None, eq=False)
 
 
 @frozen
@@ -48,10 +50,11 @@ class BodyEnded:
 
 @frozen
 class BodyAbsent:
-    """NIL where a body belongs: the message is gone."""
+    """NIL where a body belongs: the message is gone. `tag` as with BodyBegan."""
 
     uid: Uid | None
     section: str
+    tag: Tag | None = field(default=None, eq=False)
 
 
 @frozen

@@ -158,8 +158,7 @@ class Cursor:
         words = set()
         while not self.finished():
             self.blank()
-            if not self.finished():
-                words.add(self.word())
+            words.add(self.word())
         return frozenset(words)
 
     def skip(self) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from enum import Enum, auto
 from itertools import count
 
+from bridge.imap.attribution import InFlight
 from bridge.imap.commands import Authenticate, Command, FetchListing, Idle, Starttls, Tag, encode
 from bridge.imap.writing import Context, base64_line
 from bridge.secret import Secret
@@ -26,7 +27,7 @@ class Turns:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._queue: deque[tuple[Tag, Command]] = deque()
-        self._in_flight: dict[Tag, Command] = {}
+        self.in_flight = InFlight()
         self._out = bytearray()
         self._holder: Tag | None = None  # nothing behind this command goes out yet
         self._pieces: deque[bytes] = deque()  # of the holder, each behind a `+`
@@ -39,11 +40,7 @@ class Turns:
 
     @property
     def quiet(self) -> bool:
-        return not (self._queue or self._in_flight or self._out)
-
-    @property
-    def oldest(self) -> Command | None:
-        return next(iter(self._in_flight.values()), None)
+        return not (self._queue or self.in_flight.commands or self._out)
 
     @property
     def listing(self) -> bool:
@@ -68,7 +65,7 @@ class Turns:
     def _start(self, tag: Tag, command: Command, context: Context) -> None:
         first, *others = encode(command, tag, context)
         self._out += first
-        self._in_flight[tag] = command
+        self.in_flight.commands[tag] = command
         self._pieces.extend(others)
         self._listings += isinstance(command, FetchListing)
         if others or isinstance(command, Authenticate | Starttls | Idle):
@@ -78,7 +75,7 @@ class Turns:
 
     def go_on(self) -> Continuation:
         """The server said `+`."""
-        command = self._in_flight[self._holder] if self._holder else None
+        command = self.in_flight.commands[self._holder] if self._holder else None
         if self._pieces:
             self._out += self._pieces.popleft()
             if not self._pieces:
@@ -112,7 +109,7 @@ class Turns:
         if self._idling:
             self._say_done()
         else:
-            self._done_asked = any(isinstance(one, Idle) for one in self._in_flight.values()) or any(
+            self._done_asked = any(isinstance(one, Idle) for one in self.in_flight.commands.values()) or any(
                 isinstance(one, Idle) for _, one in self._queue
             )
 
@@ -123,7 +120,7 @@ class Turns:
 
     def complete(self, tag: Tag) -> Command:
         """The tagged reply has come."""
-        command = self._in_flight.pop(tag, None)
+        command = self.in_flight.complete(tag)
         if command is None:
             raise ProtocolViolation("a tagged reply that nobody asked for")
         self._listings -= isinstance(command, FetchListing)

@@ -95,6 +95,13 @@ def test_a_body_that_cannot_be_is_refused_before_it_is_read(size: bytes) -> None
         cut(b"* 1 FETCH (BODY[] {%s}\r\n" % size)
 
 
+def test_a_body_is_streamed_in_any_case_and_notation() -> None:
+    for name in (b"body[]", b"Body[1.MIME]<5>", b"BINARY[2]", b"BODY[HEADER.FIELDS (Date To)]<0.20>"):
+        assert cut(b"* 1 fetch (%s {3}\r\n" % name) == [Text(b"* 1 fetch (%s " % name, 3, streamed=True)]
+    for name in (b"BODY", b"BODYSTRUCTURE", b"X-BODY[]", b"RFC822"):
+        assert cut(b"* 1 FETCH (%s {3}\r\n" % name) == [Text(b"* 1 FETCH (%s " % name, 3)]
+
+
 def test_braces_that_hold_no_number_are_text() -> None:
     assert cut(b"* X a{b}\r\n* X b}\r\n") == [Text(b"* X a{b}"), Text(b"* X b}")]
 

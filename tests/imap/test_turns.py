@@ -148,7 +148,7 @@ def test_the_oldest_and_listings_in_flight_are_known() -> None:
     turns = Turns()
 
     def known() -> tuple[Command | None, bool]:
-        return turns.oldest, turns.listing
+        return turns.in_flight.oldest, turns.listing
 
     turns.add(Noop())
     turns.add(FetchListing("1:*"))

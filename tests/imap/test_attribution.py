@@ -1,0 +1,76 @@
+"""Answers find the command that asked, also on a server that keeps the tagged replies for the end."""
+
+from array import array
+
+from bridge.imap.attribution import InFlight
+from bridge.imap.client import BodyAbsent, BodyBegan, Completed, Responded, Tag
+from bridge.imap.commands import FetchBody, FetchFlags, FetchListing, Noop, Search, Store
+from bridge.imap.responses import Exists, Fetched, Searched, Status, StatusKind
+from bridge.names import Uid
+from tests.imap.conversations import hear, logged_in, say
+
+
+def in_flight(*commands: Search | FetchBody | FetchFlags | FetchListing | Noop | Store) -> InFlight:
+    return InFlight({Tag(f"A{number}"): command for number, command in enumerate(commands, 1)})
+
+
+def test_dovecot_gives_all_data_first_and_then_the_tagged_replies() -> None:
+    """As recorded with Dovecot 2.3.19, commands sent in one write."""
+    client = logged_in()
+    say(client, Search(("DELETED",)), Search(("ALL",)), FetchFlags("10"), FetchBody(Uid(11)), FetchBody(Uid(12)))
+    events = hear(
+        client,
+        b"* SEARCH 3\r\n* SEARCH 1 2 3\r\n* 6 FETCH (UID 10 FLAGS (\\Seen))\r\n"
+        b"* 7 FETCH (UID 11 BODY[] {1}\r\nx)\r\n* 8 FETCH (UID 12 BODY[] NIL)\r\n"
+        b"A2 OK Search completed.\r\nA3 OK Search completed.\r\nA4 OK Fetch completed.\r\n"
+        b"A5 OK Fetch completed.\r\nA6 OK Fetch completed.\r\n",
+    )
+    told = [(type(event), event.tag) for event in events if isinstance(event, Responded | BodyBegan | BodyAbsent)]
+    assert told == [
+        (Responded, "A2"),
+        (Responded, "A3"),
+        (Responded, "A4"),
+        (BodyBegan, "A5"),
+        (BodyAbsent, "A6"),
+    ]
+    assert [event.tag for event in events if isinstance(event, Completed)] == ["A2", "A3", "A4", "A5", "A6"]
+
+
+def test_each_search_gets_one_answer() -> None:
+    asked = in_flight(Noop(), Search(("ALL",)), Search(("DELETED",)))
+    found = Searched(array("I"))
+    assert [asked.asker(found), asked.asker(found), asked.asker(found)] == ["A2", "A3", "A1"]
+    asked.complete(Tag("A2"))
+    assert asked.asker(found) == "A1"
+
+
+def test_data_that_nobody_asks_for_goes_to_the_oldest() -> None:
+    asked = in_flight(Noop(), FetchListing("1:*"))
+    assert asked.asker(Exists(3)) == "A1"
+    assert asked.asker(Status(StatusKind.OK, None, "x")) == "A1"
+    assert in_flight().asker(Exists(3)) is None
+    assert (in_flight().oldest, asked.oldest) == (None, Noop())
+
+
+def test_flags_go_to_what_asks_for_flags_as_often_as_they_come() -> None:
+    asked = in_flight(Noop(), FetchFlags("1:2"), Store("1", ("\\Seen",), silent=False))
+    assert [asked.asker(Fetched(1, 1)), asked.asker(Fetched(2, 2))] == ["A2", "A2"]
+
+
+def test_a_body_goes_to_the_command_of_its_uid_section_and_origin() -> None:
+    asked = in_flight(
+        FetchBody(Uid(7)),
+        FetchBody(Uid(8), "header"),
+        FetchBody(Uid(8), start=0, count=5),
+        FetchBody(Uid(8), start=5, count=5),
+        FetchBody(Uid(7)),
+    )
+    assert asked.body_asker(Uid(8), "", 5) == "A4"
+    assert asked.body_asker(Uid(8), "", 0) == "A3"
+    assert asked.body_asker(Uid(8), "HEADER", None) == "A2"
+    assert asked.body_asker(Uid(9), "", None) is None
+    assert asked.body_asker(None, "TEXT", None) is None
+    assert [asked.body_asker(None, "", None), asked.body_asker(Uid(7), "", None)] == ["A1", "A5"]
+    assert asked.body_asker(Uid(7), "", None) is None
+    assert asked.complete(Tag("A1")) == FetchBody(Uid(7))
+    assert asked.complete(Tag("A1")) is None
