@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail.nasty import nasty_mail
 from tests.peers.certificates import Certificates
 from tests.peers.child import free_port
 from tests.peers.clients import promises
 from tests.peers.clients.promises import Maildrop
-from tests.peers.clients.roster import programs, programs_by_login, programs_by_tls, programs_that_remember
+from tests.peers.clients.roster import DETECTORS, programs, programs_by_login, programs_by_tls, programs_that_remember
 from tests.peers.clients.seam import Auth, Client, ClientFailedError, Tls
 from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.imap_server import new_mailbox
@@ -46,6 +47,13 @@ def drop(server: tuple[Dovecot, int], certificates: Certificates) -> Maildrop:
 @pytest.mark.parametrize("client", programs())
 def test_gets_every_message(client: Client, drop: Maildrop, tmp_path: Path) -> None:
     promises.gets_every_message(client, drop, tmp_path)
+
+
+@pytest.mark.parametrize("client", programs(DETECTORS))
+def test_gets_every_octet_of_nasty_mail(client: Client, drop: Maildrop, tmp_path: Path) -> None:
+    """Of those that Dovecot sends rightly: it shows a NUL by POP3 alone, and does not stuff a message's first octet."""
+    mail = [mail.octets for mail in nasty_mail() if b"\0" not in mail.octets and not mail.octets.startswith(b".")]
+    promises.gets_every_message(client, drop, tmp_path, mail=mail)
 
 
 @pytest.mark.parametrize("client", programs_that_remember())

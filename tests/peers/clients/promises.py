@@ -66,6 +66,12 @@ def gets_every_message(
     assert drop.mailbox.flags() == flags
 
 
+def gets_what_is_there(client: Client, drop: Maildrop, state: Path, truth: Sequence[bytes]) -> None:
+    """As above, of a mailbox that was filled before and is left as it is."""
+    require(client)
+    same(client, client.fetch(drop.account(), keep=True, state=state), truth)
+
+
 def gets_only_what_is_new(client: Client, drop: Maildrop, state: Path) -> None:
     """With mail left on the server the second run fetches nothing, and after one delivery the third fetches that."""
     require(client)
@@ -90,13 +96,18 @@ def gets_and_deletes(client: Client, drop: Maildrop, state: Path, *, tls: Tls = 
     same(client, client.fetch(drop.account(tls), keep=True, state=state / "third"), [NEWCOMER])
 
 
-def says_that_the_password_is_wrong(client: Client, drop: Maildrop, state: Path, auth: Auth = "any") -> None:
+def says_that_the_password_is_wrong(client: Client, drop: Maildrop, state: Path) -> None:
     """A wrong password is reported as one, and the right one works at once afterwards."""
     require(client)
     drop.mailbox.seed([NEWCOMER])
+    is_refused(client, drop.account(password="wrong"), state)
+    same(client, client.fetch(drop.account(), keep=True, state=state), [NEWCOMER])
+
+
+def is_refused(client: Client, account: Pop3Account, state: Path) -> None:
+    """The program tells its user that the login is wrong: it neither hangs nor speaks of something else."""
     with pytest.raises(LoginRefusedError):
-        client.fetch(drop.account(auth=auth, password="wrong"), keep=True, state=state)
-    same(client, client.fetch(drop.account(auth=auth), keep=True, state=state), [NEWCOMER])
+        client.fetch(account, keep=True, state=state)
 
 
 def same(client: Client, got: Iterable[bytes], mailbox: Iterable[bytes]) -> None:
@@ -114,9 +125,9 @@ def _some(messages: Counter[bytes]) -> list[tuple[int, bytes]]:
 
 
 def as_sent(message: bytes) -> bytes:
-    """The octets that RETR sends for a message (S11): LF alone becomes CRLF, and a last line end is added."""
+    """The octets that RETR sends for a message (S11): LF alone becomes CRLF, and a last line gets its end."""
     repaired = re.sub(rb"(?<!\r)\n", b"\r\n", message)
-    return repaired if repaired.endswith(b"\r\n") else repaired + b"\r\n"
+    return repaired if not repaired or repaired.endswith(b"\r\n") else repaired + b"\r\n"
 
 
 def _mail(subject: str, body: bytes) -> bytes:

@@ -27,6 +27,12 @@ FAST: tuple[Client, ...] = (
 SLOW: tuple[Client, ...] = (Getmail(), NetPop3(), NetPop(), NodePop3())
 """Only in the long run."""
 
+DETECTORS: tuple[Client, ...] = (PoplibScript(), Curl(), Mpop(), NetPop(), NetPop3(), NodePop3())
+"""They store what they get, octet for octet or nearly, and one reply too many or too few stops them."""
+
+MENDERS: tuple[Client, ...] = tuple(client for client in FAST + SLOW if client not in DETECTORS)
+"""They store a message that is out of shape as one that is not."""
+
 
 def programs(clients: Iterable[Client] = FAST + SLOW) -> list[object]:
     """Parameters (client)."""
@@ -53,6 +59,15 @@ def programs_by_login(clients: Iterable[Client] = FAST + SLOW) -> list[object]:
         pytest.param(client, auth, id=f"{client.name}-{auth}", marks=_marks(client))
         for client in clients
         for auth in sorted(client.auths - {"any"})
+    ]
+
+
+def programs_with_tokens(clients: Iterable[Client] = FAST + SLOW) -> list[object]:
+    """Parameters (client, auth): logging in with a bearer token."""
+    return [
+        pytest.param(client, auth, id=f"{client.name}-{auth}", marks=_marks(client))
+        for client in clients
+        for auth in sorted(client.auths & {"xoauth2", "oauthbearer"})
     ]
 
 
