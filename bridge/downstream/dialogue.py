@@ -287,8 +287,8 @@ class Dialogue:
         return failure if failure is not None else b""
 
     async def _top(self, number: MessageNumber, lines: int, uid: Uid, size: int, opened: Opened) -> "bytes | Cut":
-        # A line has two octets at least: so many lines are the whole message, and it is sent as RETR sends it.
-        whole = lines * 2 >= size
+        # A line has an octet at least: so many lines are the whole message, and it is sent as RETR sends it.
+        whole = lines >= size
         message = MessageOctets(lines=None if whole else lines, nul=self._rules.nul)
         delivery = Delivery(self._connection, ok("top of the message"), message)
         stream = opened.source.stream if whole else opened.source.top
