@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from attrs import evolve
+
 from bridge.accounts.account import Account
 from bridge.config import Timeouts
 from bridge.imap.quirks import Quirk, ignore
@@ -30,6 +32,7 @@ class Opener:
     ) -> ImapSource:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
         settings = account.passthrough
+        sent = evolve(credentials, login=account.login)  # what the owner's login = "{local}" makes of it
         tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
 
         def make() -> ImapConnection:
@@ -44,7 +47,7 @@ class Opener:
         async def reach() -> ImapConnection:
             connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
             try:
-                await log_in(connection, credentials)
+                await log_in(connection, sent)
             except BaseException:
                 connection.abandon()
                 raise
