@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol as Shape
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -155,7 +155,7 @@ class ImapConnection(Protocol):
         challenged: Callable[[bytes], None] | None = None,
     ) -> "Deferred[Answer]":
         """Send it behind whatever is in flight. Cancelling gives the whole connection up."""
-        answer: Deferred[Answer] = Deferred(lambda _: self.abandon())
+        answer: Deferred[Answer] = Deferred(lambda _: self._given_up())
         if self.ended is not None:
             answer.errback(self.ended)
             return answer
@@ -186,6 +186,14 @@ class ImapConnection(Protocol):
         if self.ended is None:
             self._end(UpstreamUnavailable("the connection was given up"))
         self.transport.abortConnection()
+
+    def _given_up(self) -> None:
+        """Cancelled. It is no trouble of upstream's: whoever waits here shall neither say so nor try again."""
+        asked, self._asked = list(self._asked.values()), {}
+        self.abandon()
+        for one in asked:
+            if not one.answer.called:
+                one.answer.errback(CancelledError())
 
     # Flow: the receiver of a message sets the pace.
 
