@@ -160,6 +160,8 @@ class ImapConnection(Protocol):
             answer.errback(self.ended)
             return answer
         tag = self.client.send(command)
+        if isinstance(command, commands.Select | commands.Examine):
+            self.mailbox = Selected()
         self._asked[tag] = _Asked(command, answer, rows, body, challenged)
         if self._trace is not None:
             self._trace("c", f"{tag} {command!r}")
