@@ -269,8 +269,8 @@ class ImapConnection(Protocol):
                 self._responded(response)
             case Completed(tag, _, status):
                 self._completed(tag, status)
-            case BodyBegan(uid, _, _, size):
-                self._body_begins(uid, size)
+            case BodyBegan(uid, _, origin, size):
+                self._body_begins(uid, origin or 0, size)
             case BodyEnded(uid):
                 self._body_ends(uid)
             case BodyAbsent():
@@ -332,14 +332,15 @@ class ImapConnection(Protocol):
             self.transport.loseConnection()
         asked.answer.callback(Answer(status, asked.data))
 
-    def _body_begins(self, uid: Uid | None, size: int) -> None:
-        self._body = None
-        self._body_uid = None
+    def _body_begins(self, uid: Uid | None, origin: int, size: int) -> None:
+        self._body = self._body_uid = None
         for asked in self._asked.values():
-            wanted = asked.command.uid if isinstance(asked.command, commands.FetchBody) else None
-            if asked.body is not None and wanted is not None and uid in {None, wanted}:
-                self._body, self._body_uid = asked.body, wanted
-                self._body.begin(size, self)
+            part = asked.command
+            if isinstance(part, commands.FetchBody) and uid in {None, part.uid} and origin == (part.start or 0):
+                self._body, asked.body = asked.body, None  # once, however often it is sent
+                self._body_uid = part.uid
+                if self._body is not None:
+                    self._body.begin(size, self)
                 self._progress()
                 return
         # Nobody asked for it: it is read over.
