@@ -328,6 +328,7 @@ class ImapConnection(Protocol):
     def _completed(self, tag: str, status: Status) -> None:
         asked = self._asked.pop(tag)
         self._progress()
+        self.resume()
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
         asked.answer.callback(Answer(status, asked.data))
