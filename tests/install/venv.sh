@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv with the first suitable Python and installs the project there, with one of its extras.
-# usage: sh tests/install/venv.sh demo|test|check      PYTHON=… names the interpreter to take
+# usage: sh tests/install/venv.sh demo|check      PYTHON=… names the interpreter to take
 set -eu
 cd "$(dirname "$0")/../.."
 
