@@ -61,16 +61,20 @@ class Listener(Factory):
         assert addr is not None
         address = host_of(addr)
         if not self._sessions.room_for(address):
-            return TurnedAway()
+            return TurnedAway(in_words=not self._listening.implicit)
         session = Session(self._sessions.house, self._listening, self._sessions.leave)
         self._sessions.enter(session, address)
         return session
 
 
 class TurnedAway(Protocol):
-    """One connection too many."""
+    """One connection too many. Where TLS is spoken from the first octet, words without it would be noise."""
+
+    def __init__(self, *, in_words: bool) -> None:
+        self._in_words = in_words
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(err("too many connections; try again later", ResponseCode.SYS_TEMP))
+        if self._in_words:
+            self.transport.write(err("too many connections; try again later", ResponseCode.SYS_TEMP))
         self.transport.loseConnection()
