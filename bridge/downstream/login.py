@@ -56,12 +56,12 @@ class Logins:
     async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Opened:
         """An open maildrop, or a Trouble."""
         turn = self._throttle.wait(address, credentials.login)
-        if turn > PATIENCE:
+        if turn > min(PATIENCE, self._login_wait / 2):
             raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
         if turn > 0:
             await deferLater(self._clock, turn)
         try:
-            opened = await self._in_time(credentials, session)
+            opened = await self._in_time(credentials, session, self._login_wait - turn)
         except CredentialsRefused:
             self._throttle.failed(address, credentials)
             raise
@@ -78,12 +78,12 @@ class Logins:
         source = self._make_source(account, credentials, session)
         return Opened(account, source, await open_maildrop(account, source))
 
-    async def _in_time(self, credentials: Credentials, session: SessionId) -> Opened:
+    async def _in_time(self, credentials: Credentials, session: SessionId, seconds: float) -> Opened:
         opening = Deferred.fromCoroutine(self._open(credentials, session))
-        opening.addTimeout(self._login_wait, self._clock)
+        opening.addTimeout(seconds, self._clock)
         try:
             return await opening
         except TimedOut:
             raise UpstreamUnavailable(
-                f"upstream did not let us in within {self._login_wait:g} seconds; try again later"
+                f"upstream did not let us in within {seconds:g} seconds; try again later"
             ) from None
