@@ -42,7 +42,7 @@ class Throttle:
         """Seconds until this try may go upstream; the place in the queue is taken by asking."""
         now = self._clock.seconds()
         queues = [self._record("address", _network(address))]
-        if self._welcome.get((_network(address), login), 0.0) < now:
+        if self._welcome.get((_network(address), login), now) <= now:
             queues.append(self._record("account", login))
         start = now
         for record in queues:
