@@ -1,0 +1,130 @@
+"""A mailbox in memory as a Source, whose every step a test can hold, slow down or let fail."""
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+
+from bridge.accounts.account import Account
+from bridge.maildrop.errors import CredentialsRefused, MessageGone
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.source import Deletion, Sink
+from bridge.names import SessionId, Uid, UidValidity
+from bridge.sasl import Credentials
+
+PASSWORD = b"right password"
+
+
+class Upstream:
+    """What is there: messages by UID. `steps`: list, stream, inside (a message), top, delete."""
+
+    def __init__(self, clock: Clock, messages: Sequence[bytes], *, chunk: int = 1000) -> None:
+        self.messages = dict(enumerate(messages, 11))
+        self.password = PASSWORD
+        self.chunk = chunk
+        self.sources: list[MemorySource] = []
+        self.asked: list[str] = []
+        self.credentials: list[Credentials] = []
+        self.faults: dict[str, BaseException] = {}
+        self.held: dict[str, Deferred[None]] = {}
+        self.slow = False
+        self.deletion: Deletion | None = None
+        self.deleted_at: list[int] = []
+        self._clock = clock
+
+    def make(self, account: Account, credentials: Credentials, session: SessionId) -> "MemorySource":
+        self.credentials.append(credentials)
+        source = MemorySource(self, credentials.secret.reveal() == self.password)
+        self.sources.append(source)
+        return source
+
+    def hold(self, step: str) -> "Deferred[None]":
+        """This step waits until the test fires what is returned."""
+        self.held[step] = Deferred()
+        return self.held[step]
+
+    async def reach(self, step: str) -> None:
+        self.asked.append(step)
+        if step in self.held:
+            await self.held.pop(step)
+        if self.slow:
+            await deferLater(self._clock, 0)
+        if step in self.faults:
+            raise self.faults[step]
+
+
+class MemoryFlow:
+    def __init__(self) -> None:
+        self.paused = False
+        self.told: list[str] = []
+        self.ready: Deferred[None] | None = None
+
+    def pause(self) -> None:
+        self.told.append("pause")
+        self.paused = True
+
+    def resume(self) -> None:
+        self.told.append("resume")
+        self.paused = False
+        ready, self.ready = self.ready, None
+        if ready is not None:
+            ready.callback(None)
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+
+class MemorySource:
+    def __init__(self, upstream: Upstream, welcome: bool) -> None:
+        self.ended: list[str] = []
+        self.flows: list[MemoryFlow] = []
+        self._upstream = upstream
+        self._welcome = welcome
+
+    async def list(self) -> Listing:
+        await self._upstream.reach("list")
+        if not self._welcome:
+            raise CredentialsRefused("upstream refused the login", detail="NO [AUTHENTICATIONFAILED] who are you")
+        listing = Listing(UidValidity(7))
+        messages = self._upstream.messages
+        listing.add(list(messages), [len(m) for m in messages.values()], [-1] * len(messages), bytes(len(messages)))
+        return listing
+
+    async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
+        await self._upstream.reach("stream")
+        await self._send(uid, sink)
+
+    async def top(self, uid: Uid, sink: Sink, size: int) -> None:
+        await self._upstream.reach("top")
+        await self._send(uid, sink)
+
+    async def _send(self, uid: Uid, sink: Sink) -> None:
+        octets = self._upstream.messages.get(uid)
+        if octets is None:
+            raise MessageGone("this message was removed from the mailbox")
+        flow = MemoryFlow()
+        self.flows.append(flow)
+        sink.begin(flow)
+        for start in range(0, len(octets), self._upstream.chunk):
+            if start:
+                await self._upstream.reach("inside")
+            while flow.paused:
+                flow.ready = Deferred()
+                await flow.ready
+            sink.write(octets[start : start + self._upstream.chunk])
+            if sink.satisfied:
+                return
+
+    async def delete(self, uids: Sequence[int]) -> Deletion:
+        await self._upstream.reach("delete")
+        if self._upstream.deletion is not None:
+            return self._upstream.deletion
+        for uid in uids:
+            del self._upstream.messages[uid]
+        return Deletion(len(uids), len(uids))
+
+    def close(self) -> None:
+        self.ended.append("closed")
+
+    def abandon(self) -> None:
+        self.ended.append("abandoned")

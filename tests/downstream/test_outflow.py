@@ -1,0 +1,138 @@
+"""What was written and has not left: counted, held within bounds, and known to be gone."""
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+
+from bridge.downstream.outflow import HIGH, Outflow
+from tests.downstream.stage import FakeTcp
+
+PEER = IPv4Address("TCP", "192.0.2.1", 40000)
+
+
+class Producer:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+class Ground:
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.tcp = FakeTcp(self.clock, PEER)
+        self.tcp.protocol = self
+        self.outflow = Outflow(self.tcp)
+        self.producer = Producer()
+        self.outflow.registerProducer(self.producer, streaming=True)  # type: ignore[arg-type]  # one without a declaration
+        self.drained: list[None] = []
+
+    def connectionLost(self, reason: object) -> None:
+        pass
+
+
+def test_a_producer_waits_above_the_mark_and_goes_on_when_all_is_gone() -> None:
+    ground = Ground()
+    ground.outflow.write(b"x" * HIGH)
+    assert ground.producer.told == []
+    ground.outflow.write(b"x")
+    ground.outflow.write(b"x")
+    assert ground.producer.told == ["pause"]
+    ground.tcp.take(HIGH)
+    assert ground.producer.told == ["pause"]
+    ground.tcp.take()
+
+    assert ground.producer.told == ["pause", "resume"]
+    assert ground.outflow.outstanding == 0
+
+
+def test_what_was_written_in_pieces_leaves_in_order() -> None:
+    ground = Ground()
+    ground.outflow.write(b"a")
+    ground.outflow.write(b"")
+    ground.outflow.writeSequence([b"b", b"c"])
+
+    assert ground.outflow.outstanding == 3
+    assert ground.tcp.take() == b"abc"
+
+
+def test_it_is_drained_at_once_when_nothing_is_under_way() -> None:
+    ground = Ground()
+    ground.outflow.drained().addCallback(ground.drained.append)
+
+    assert ground.drained == [None]
+
+
+def test_it_is_drained_when_the_last_octet_has_left() -> None:
+    ground = Ground()
+    ground.outflow.write(b"abc")
+    ground.outflow.drained().addCallback(ground.drained.append)
+    ground.tcp.take(2)
+    assert not ground.drained
+    ground.tcp.take(1)
+
+    assert ground.drained == [None]
+
+
+def test_a_connection_that_is_ending_is_never_called_drained() -> None:
+    for end in (Outflow.loseConnection, Outflow.abortConnection):
+        for octets in (b"", b"abc"):
+            ground = Ground()
+            ground.outflow.write(octets)
+            end(ground.outflow)
+            ground.outflow.drained().addCallback(ground.drained.append)
+            ground.tcp.take()
+            ground.clock.advance(1)
+            assert ground.drained == []
+            assert not ground.tcp.connected
+
+
+def test_nothing_is_written_behind_the_end() -> None:
+    ground = Ground()
+    ground.outflow.write(b"last")
+    ground.outflow.loseConnection()
+    ground.outflow.write(b"too late")
+
+    assert ground.tcp.take() == b"last"
+    assert not ground.tcp.connected
+
+
+def test_a_producer_that_comes_while_the_buffer_is_full_waits_like_the_one_before() -> None:
+    """As at STLS: TLS is another producer than the session was."""
+    ground = Ground()
+    ground.outflow.write(b"x" * (HIGH + 1))
+    ground.outflow.unregisterProducer()
+    after = Producer()
+    ground.outflow.registerProducer(after, streaming=True)  # type: ignore[arg-type]  # as above
+    assert after.told == ["pause"]
+    ground.tcp.take()
+
+    assert after.told == ["pause", "resume"]
+    assert ground.producer.told == ["pause"]
+
+
+def test_a_producer_that_has_gone_is_told_nothing() -> None:
+    ground = Ground()
+    ground.outflow.unregisterProducer()
+    ground.outflow.write(b"x" * (HIGH + 1))
+    ground.tcp.take()
+
+    assert ground.producer.told == []
+
+
+def test_reading_and_addresses_are_the_transport_s() -> None:
+    ground = Ground()
+    reading = []
+    for turn in (ground.outflow.pauseProducing, ground.outflow.resumeProducing):
+        turn()
+        reading.append(ground.tcp.reading)
+
+    assert reading == [False, True]
+    assert ground.outflow.getPeer() == PEER
+    assert ground.outflow.getHost() == ground.tcp.getHost()
