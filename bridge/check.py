@@ -20,6 +20,8 @@ from bridge.upstream.open import Opener
 
 OF_INTEREST = ("IMAP4REV2", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "ESEARCH", "SPECIAL-USE", "UTF8=ACCEPT")
 
+BEARER = {"XOAUTH2", "OAUTHBEARER"}
+
 Say = Callable[[str], None]
 
 
@@ -83,6 +85,9 @@ async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Sa
     connection.close()
     ways = sorted(name.removeprefix("AUTH=") for name in has if name.startswith("AUTH="))
     say(f"upstream {upstream}: answers; login by {', '.join(ways) or 'LOGIN'}; can {_named(has)}")
+    announced = {mechanism for listener in config.listeners for mechanism in listener.sasl}
+    if announced & BEARER and not BEARER & set(ways):
+        say('  it takes no OAuth2 tokens: with sasl = ["PLAIN", "LOGIN"] in the listener, none is offered to programs')
     return True
 
 

@@ -70,6 +70,7 @@ def test_check_tells_what_an_upstream_can_do_and_what_dele_would_do_there(tmp_pa
 
     assert before.returncode == 0, before.stdout + before.stderr
     assert "answers; login by" in before.stdout
+    assert ("takes no OAuth2 tokens" in before.stdout) != ("XOAUTH2" in before.stdout)
     assert opened.returncode == 0, opened.stdout + opened.stderr
     assert "1 messages, 22 octets" in opened.stdout
     assert 'delete = "expunge" (this account\'s): holds' in opened.stdout
