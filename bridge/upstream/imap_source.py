@@ -50,6 +50,9 @@ WHO_WE_ARE = (("name", "Popbridge"), ("version", __version__))
 KEEP_ALIVE = 240
 """Seconds between NOOPs: under the 5 minutes after which the strictest servers and NATs drop idle connections."""
 
+ROUNDS = 3
+"""How often a listing that fell short, or changed meanwhile, is caught up before the login is refused."""
+
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
 
@@ -269,15 +272,21 @@ def _adder(listing: Listing) -> Callable[[ListingRows], None]:
 
 async def _complete(connection: ImapConnection, listing: Listing) -> None:
     """S6: as many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login."""
-    if len(listing) == connection.mailbox.exists and connection.mailbox.expunges == 0:
-        return
-    expunged = connection.mailbox.expunges
-    answer = await connection.ask(Search(("ALL",), returning="ESEARCH" in connection.client.capabilities))
-    if not answer.ok:
+    expunges = 0
+    for _ in range(ROUNDS):
+        if len(listing) == connection.mailbox.exists and connection.mailbox.expunges == expunges:
+            return
+        expunges = connection.mailbox.expunges
+        await _catch_up(connection, listing)
+    if len(listing) != connection.mailbox.exists:
         raise ListingIncomplete(
-            "upstream does not list the mailbox completely; try again later", detail=answer.status.text
+            f"upstream lists {len(listing)} of {connection.mailbox.exists} messages; try again later"
         )
-    present = {uid for r in answer.responses if isinstance(r, responses.Searched) for uid in r.uids}
+
+
+async def _catch_up(connection: ImapConnection, listing: Listing) -> None:
+    """Drop what is gone and fetch what is missing."""
+    present = await _present(connection)
     listing.without(set(listing.uids) - present)
     missing, held = present - set(listing.uids), -1
     while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
@@ -286,8 +295,24 @@ async def _complete(connection: ImapConnection, listing: Listing) -> None:
             await connection.ask(FetchListing(uids), rows=_adder(listing))
         listing.settle()
         missing = present - set(listing.uids)
-    if len(missing) > connection.mailbox.expunges - expunged:
-        raise ListingIncomplete(f"upstream lists {len(listing)} of {len(present)} messages; try again later")
+
+
+async def _present(connection: ImapConnection) -> set[int]:
+    """Every UID there is; a server with MESSAGELIMIT tells the highest first, a part each time."""
+    present: set[int] = set()
+    criteria: tuple[str, ...] = ("ALL",)
+    while True:
+        answer = await connection.ask(Search(criteria, returning="ESEARCH" in connection.client.capabilities))
+        if not answer.ok:
+            raise ListingIncomplete(
+                "upstream does not list the mailbox completely; try again later", detail=answer.status.text
+            )
+        part = {uid for r in answer.responses if isinstance(r, responses.Searched) for uid in r.uids} - present
+        present |= part
+        code = answer.status.code
+        if code is None or code.name != "MESSAGELIMIT" or min(part, default=1) == 1:
+            return present
+        criteria = ("UID", f"1:{min(part) - 1}")
 
 
 async def _together(asked: "list[Deferred[Answer]]") -> "list[Answer]":
