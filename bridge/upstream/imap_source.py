@@ -43,6 +43,7 @@ from bridge.names import Uid, UidValidity
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import carry_out, uid_sets
 from bridge.version import __version__
+from bridge.violation import ProtocolViolation
 
 WHO_WE_ARE = (("name", "Popbridge"), ("version", __version__))
 """RFC 2971. NetEase's servers refuse SELECT to clients that do not say who they are."""
@@ -52,6 +53,9 @@ KEEP_ALIVE = 240
 
 ROUNDS = 3
 """How often a listing that fell short, or changed meanwhile, is caught up before the login is refused."""
+
+SPARE_ROWS = 1000
+"""Rows beyond two for each message that a listing may have, for messages that were told of twice or are new."""
 
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
@@ -156,7 +160,8 @@ class ImapSource:
         name = self._account.upstream.mailbox
         selecting = connection.ask(Select(name))
         rights = connection.ask(AskRights(name)) if "ACL" in has else None
-        rows = connection.ask(FetchListing("1:*"), rows=_adder(listing)) if listing is not None else None
+        adder = _adder(connection, listing) if listing is not None else None
+        rows = connection.ask(FetchListing("1:*"), rows=adder) if adder is not None else None
         asked = [d for d in (*before, trash, selecting, rights, rows) if d is not None]
         answers = dict(zip(map(id, asked), await _together(asked), strict=True))
 
@@ -260,8 +265,10 @@ class _Part:
             self.sink.write(octets)
 
 
-def _adder(listing: Listing) -> Callable[[ListingRows], None]:
+def _adder(connection: ImapConnection, listing: Listing) -> Callable[[ListingRows], None]:
     def add(rows: ListingRows) -> None:
+        if len(listing) > 2 * connection.mailbox.exists + SPARE_ROWS:
+            raise ProtocolViolation(f"more than {len(listing)} rows for {connection.mailbox.exists} messages")
         hidden = bytes(rows.deleted)
         if any(rows.hidden):
             hidden = bytes(a | b for a, b in zip(hidden, rows.hidden, strict=True))
@@ -292,7 +299,7 @@ async def _catch_up(connection: ImapConnection, listing: Listing) -> None:
     while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
         held = len(listing)
         for uids in uid_sets(missing):
-            await connection.ask(FetchListing(uids), rows=_adder(listing))
+            await connection.ask(FetchListing(uids), rows=_adder(connection, listing))
         listing.settle()
         missing = present - set(listing.uids)
 
