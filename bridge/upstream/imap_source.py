@@ -106,9 +106,11 @@ class ImapSource:
         while not sink.satisfied:
             part = _Part(sink, begun=start > 0, may_be_empty=start > 0 or size == 0)
             answer = await self._fetch(FetchBody(uid, start=start, count=count), part)
-            if not part.begun:
+            if not part.came and start == 0:
                 await self._explain_absence(uid, answer)
-            if part.octets < count:
+            if not part.came and start < size:
+                raise RetrievalRefused("upstream gave only the beginning of this message", detail=answer.status.text)
+            if part.octets != count:  # less at the end of the message, more from a server that knows no parts
                 return
             start, count = start + count, count * 4
 
@@ -247,22 +249,23 @@ class _Whole:
 
 @define
 class _Part:
-    """The next part of a message whose top is wanted."""
+    """The next part of a message whose top is wanted; `begun` once the sink has begun, with this part or before."""
 
     sink: Sink
     begun: bool
     may_be_empty: bool
+    came: bool = False
     octets: int = 0
 
     def begin(self, size: int, flow: ImapConnection) -> None:
-        if not self.begun and (size > 0 or self.may_be_empty):
+        self.came = size > 0 or self.may_be_empty
+        if self.came and not self.begun:
             self.begun = True
             self.sink.begin(flow)
 
     def write(self, octets: bytes) -> None:
         self.octets += len(octets)
-        if self.begun:
-            self.sink.write(octets)
+        self.sink.write(octets)
 
 
 def _adder(connection: ImapConnection, listing: Listing) -> Callable[[ListingRows], None]:
