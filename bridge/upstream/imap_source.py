@@ -72,7 +72,7 @@ class ImapSource:
         self._account = account
         self._policy = Policy(account.delete)
         self._connection: ImapConnection | None = None
-        self._uidvalidity: int | None = None
+        self._uidvalidity: int | None = None  # of the mailbox as it was listed
         self._mailbox: Mailbox | None = None
         self._keep_alive = LoopingCall(self._stay)
         self._keep_alive.clock = clock
@@ -85,6 +85,7 @@ class ImapSource:
     async def list(self) -> Listing:
         listing = Listing(UidValidity(0))
         connection = await self._open(listing)
+        self._uidvalidity = connection.mailbox.uidvalidity
         listing.uidvalidity = UidValidity(self._uidvalidity or 0)
         listing.settle()
         await _complete(connection, listing)
@@ -143,10 +144,10 @@ class ImapSource:
     async def _ready(self) -> ImapConnection:
         connection = self._connection
         if connection is None or connection.ended is not None:
-            known = self._uidvalidity
             connection = await self._open(None)
-            if self._uidvalidity != known:
-                raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
+        if connection.mailbox.uidvalidity != self._uidvalidity:
+            connection.abandon()
+            raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
         return connection
 
     async def _open(self, listing: Listing | None) -> ImapConnection:
@@ -172,7 +173,6 @@ class ImapSource:
             raise _not_opened(name, selected.status)
         if connection.mailbox.uidvalidity is None:
             raise UpstreamUnsuitable(f"the mailbox {name} has no UIDVALIDITY: its messages have no lasting names")
-        self._uidvalidity = connection.mailbox.uidvalidity
         self._mailbox = self._seen(connection, selected, answers.get(id(trash)), answers.get(id(rights)))
         why = unkeepable(self._policy, self._mailbox)
         if why:
