@@ -1,0 +1,110 @@
+"""QUIT tells the truth when upstream refuses, forgets, or is gone: "n of m messages not deleted" (S17; fault 10)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers.bridge import bridge
+from tests.peers.servers.dovecot import Dovecot, dovecot
+from tests.stories.pop3 import opened
+from tests.stories.test_deletion import ALL, MESSAGES, Deleting, Mail, deleting, in_trash, ten
+
+pytestmark = pytest.mark.story
+
+POLICIES = ["flag", "expunge", "trash"]
+ACL = "mail_plugins = acl\nplugin {\n  acl = vfile\n}\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\n"
+EVERYTHING = "lrwstipekxa"
+
+
+@pytest.fixture(scope="module")
+def acl_server() -> Iterator[Dovecot]:
+    """Each mailbox has a file that says what its owner may do there."""
+    with dovecot(extra=ACL) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(acl_server: Dovecot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deleting]:
+    with deleting(tmp_path_factory.mktemp("refused"), acl_server) as started:
+        yield started
+
+
+def allow(server: Dovecot, mail: Mail, rights: str, folder: str = ".") -> None:
+    server._file(f"mail/{mail.mailbox.user}/maildir/{folder}/dovecot-acl", f"owner {rights}\n".encode())
+
+
+def assert_true(line: bytes, asked: int, done: int) -> None:
+    """+OK if and only if all of it is done; else how much is not."""
+    if done == asked:
+        assert line.startswith(b"+OK"), line
+    else:
+        assert line.startswith((b"-ERR [SYS/PERM] ", b"-ERR [SYS/TEMP] ")), line
+        assert b"%d of %d messages not deleted" % (asked - done, asked) in line, line
+
+
+# l, r: see and read; s: \\Seen; w: other flags; t: \\Deleted; e: expunge (RFC 4314). With these it works:
+SUFFICIENT = {("flag", "lrwst"), ("flag", "lrt"), ("trash", "lrwse")}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("rights", ["lr", "lrs", "lrw", "lrt", "lrwst", "lrwse"])
+def test_where_the_owner_lacks_the_right(policy: str, rights: str, acl_server: Dovecot, running: Deleting) -> None:
+    mail = ten(acl_server)
+    allow(acl_server, mail, rights)
+    with running.session(policy, mail.mailbox) as client:
+        assert client.count() == 10, "reading is allowed"
+        assert len(list(client.retr_all(range(1, 11)))) == 10
+        for number in (2, 4, 6):
+            client.do(f"DELE {number}")
+        line = client.quit()
+    allow(acl_server, mail, EVERYTHING)
+    done = mail.flagged() if policy == "flag" else ALL - mail.left()
+    print(f"{policy} with {rights}: {line!r}")
+    assert done == ({2, 4, 6} if (policy, rights) in SUFFICIENT else set())
+    assert_true(line, 3, len(done))
+
+
+def test_where_the_trash_takes_nothing(acl_server: Dovecot, running: Deleting) -> None:
+    mail = ten(acl_server)
+    assert in_trash(mail) == set()
+    allow(acl_server, mail, "lr", ".Trash")
+    with running.session("trash", mail.mailbox) as client:
+        client.do("DELE 2")
+        assert_true(client.quit(), 1, 0)
+    assert (mail.left(), mail.flagged()) == (ALL, set())
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_where_the_disk_is_read_only(policy: str, acl_server: Dovecot, running: Deleting) -> None:
+    """Dovecot says OK to all of it and takes it back a moment later."""
+    mail = ten(acl_server)
+    inbox = acl_server.directory / "mail" / mail.mailbox.user / "maildir"
+    folders = [inbox, inbox / "cur", inbox / "new", inbox / "tmp"]
+    with running.session(policy, mail.mailbox) as client:
+        for number in (2, 4, 6):
+            client.do(f"DELE {number}")
+        try:
+            for folder in folders:
+                folder.chmod(0o500)
+            line = client.quit()
+        finally:
+            for folder in folders:
+                folder.chmod(0o700)
+    done = mail.flagged() if policy == "flag" else ALL - mail.left()
+    print(f"{policy} on a read-only disk: {line!r}")
+    assert_true(line, 3, len(done))
+    if policy == "trash":
+        assert in_trash(mail) >= {MESSAGES[number - 1] for number in done}, "nothing is lost"
+
+
+def test_when_upstream_is_gone(tmp_path: Path) -> None:
+    with dovecot() as server, bridge(tmp_path, upstream=server) as started:
+        mail = ten(server)
+        with opened(started.port, mail.mailbox) as client:
+            client.do("DELE 1")
+            client.do("DELE 2")
+            server.stop()
+            line = client.quit()
+            assert line.startswith(b"-ERR [SYS/TEMP]")
+            assert_true(line, 2, 0)
