@@ -276,7 +276,7 @@ class ImapConnection(Protocol):
             case BodyAbsent():
                 self._progress()
             case Challenged(octets):
-                asked = self._oldest()
+                asked = next(iter(self._asked.values()), None)
                 if asked is None or asked.challenged is None:
                     raise ProtocolViolation("a SASL challenge where none is due")
                 asked.challenged(octets)
@@ -350,9 +350,6 @@ class ImapConnection(Protocol):
         self._body = None
         if self._body_uid is not None and uid is not None and uid != self._body_uid:
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
-
-    def _oldest(self) -> _Asked | None:
-        return next(iter(self._asked.values()), None)
 
     def _first_that_wants(self, response: Response) -> _Asked | None:
         """Not simply the oldest: Dovecot 2.3 holds a STORE's tagged reply back while it answers the FETCH behind it."""
