@@ -1,0 +1,388 @@
+"""A small IMAP server in memory that knows what a bridge asks, and that fails where a test says.
+
+It is written from the RFCs, apart from the bridge's own reading of them. An exchange is a command and its whole
+answer; the greeting is exchange 0, and they are counted over all connections.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum, auto
+
+from attrs import Factory, define, field
+from twisted.internet.protocol import Protocol
+
+from tests.upstream.network import End
+
+DOVECOT = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE UIDPLUS MOVE SPECIAL-USE LIST-EXTENDED ESEARCH AUTH=PLAIN"
+BARE = "IMAP4rev1"
+DATE = "17-Jul-2024 02:44:25 -0700"
+
+
+@define
+class Message:
+    octets: bytes
+    flags: set[str] = Factory(set)
+
+
+@define
+class Folder:
+    """Messages by their UIDs."""
+
+    uidvalidity: int | None = 7
+    uidnext: int = 1
+    messages: dict[int, Message] = Factory(dict)
+    special: str = ""
+    read_only: bool = False
+    permanent: str = "\\Deleted \\Seen \\*"
+    rights: str = "lrswite"
+
+    def append(self, octets: bytes, flags: Iterable[str] = ()) -> int:
+        uid = self.uidnext
+        self.messages[uid] = Message(octets, set(flags))
+        self.uidnext += 1
+        return uid
+
+
+class Fault(Enum):
+    """What goes wrong with one exchange."""
+
+    CUT_BEFORE = auto()  # the connection breaks, nothing was carried out
+    CUT_AFTER = auto()  # it was carried out, and the connection breaks before the answer
+    CUT_INSIDE = auto()  # it was carried out, and the connection breaks in the middle of the answer
+    CLOSE_INSIDE = auto()  # the same, in good order
+    STALL_BEFORE = auto()  # no answer ever
+    STALL_INSIDE = auto()  # half an answer
+    NO = auto()
+    BAD = auto()
+    BYE = auto()
+
+
+@define
+class Store:
+    """What all connections to this server share. `edit` may change any answer before it goes out."""
+
+    folders: dict[str, Folder] = field(factory=lambda: {"INBOX": Folder(), "Trash": Folder(9, special="\\Trash")})
+    capabilities: str = DOVECOT
+    password: bytes = b"wonder"
+    greeting: str = "* OK [CAPABILITY {capabilities}] ready"
+    copyuid: bool = True
+    faults: dict[int, Fault] = field(factory=dict)
+    edit: Callable[[str, bytes], bytes] = lambda _, answer: answer
+    exchanges: int = 0
+    commands: list[str] = field(factory=list)
+
+    @property
+    def inbox(self) -> Folder:
+        return self.folders["INBOX"]
+
+    @property
+    def trash(self) -> Folder:
+        return self.folders["Trash"]
+
+    def verbs(self) -> list[str]:
+        """What was asked, without tags and arguments."""
+        return [" ".join(text.split()[: 2 if text.startswith("UID ") else 1]) for text in self.commands]
+
+    def answering(self) -> "MailServer":
+        return MailServer(self)
+
+
+class Refused(Exception):
+    """A NO or BAD, with its text."""
+
+
+class MailServer(Protocol):
+    transport: End  # type: ignore[assignment]  # in memory
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heard = b""
+        self._silent = False
+        self._folder: Folder | None = None
+        self._selected: list[int] = []  # the UIDs in the order of their sequence numbers
+        self._tag = ""
+        self._sasl = False
+
+    def connectionMade(self) -> None:
+        greeting = self._store.greeting.format(capabilities=self._store.capabilities)
+        self._answer("greeting", lambda: greeting.encode() + b"\r\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard += data
+        while not self._silent:
+            command = self._next_command()
+            if command is None:
+                return
+            if self._sasl:
+                self._finish_plain(command)
+                continue
+            tag, _, text = command.decode("latin-1").partition(" ")
+            self._tag = tag
+            self._store.commands.append(text)
+            self._answer(text, lambda text=text: self._carry_out(text))  # type: ignore[misc]  # its text is text's
+
+    def _next_command(self) -> bytes | None:
+        """With its literals in their places, as quoted strings would stand there."""
+        at = 0
+        while True:
+            end = self._heard.find(b"\r\n", at)
+            if end < 0:
+                return None
+            literal = re.search(rb"\{(\d+)(\+?)\}$", self._heard[at:end])
+            if literal is None:
+                break
+            size = int(literal[1])
+            if len(self._heard) < end + 2 + size:
+                if not literal[2] and len(self._heard) == end + 2:
+                    self.transport.write(b"+ go on\r\n")
+                return None
+            octets = self._heard[end + 2 : end + 2 + size]
+            self._heard = self._heard[: at + literal.start()] + b'"' + octets + b'"' + self._heard[end + 2 + size :]
+            at += literal.start() + size + 2
+        command, self._heard = self._heard[:end], self._heard[end + 2 :]
+        return command
+
+    def _answer(self, text: str, carry_out: Callable[[], bytes]) -> None:
+        fault = self._store.faults.get(self._store.exchanges)
+        self._store.exchanges += 1
+        tag = self._tag or "*"
+        match fault:
+            case Fault.CUT_BEFORE:
+                self.transport.abortConnection()
+            case Fault.STALL_BEFORE:
+                self._silent = True
+            case Fault.NO | Fault.BAD:
+                self.transport.write(f"{tag} {fault.name} not now\r\n".encode())
+            case Fault.BYE:
+                self.transport.write(b"* BYE going down\r\n")
+                self.transport.loseConnection()
+            case _:
+                answer = self._store.edit(text, self._carried_out(carry_out))
+                self._send(answer, fault)
+
+    def _carried_out(self, carry_out: Callable[[], bytes]) -> bytes:
+        try:
+            return carry_out()
+        except Refused as refused:
+            return f"{self._tag} {refused}\r\n".encode()
+
+    def _send(self, answer: bytes, fault: Fault | None) -> None:
+        match fault:
+            case None:
+                self.transport.write(answer)
+                if answer.startswith(b"* BYE"):
+                    self.transport.loseConnection()
+            case Fault.CUT_AFTER:
+                self.transport.abortConnection()
+            case Fault.STALL_INSIDE:
+                self.transport.write(answer[: len(answer) // 2])
+                self._silent = True
+            case Fault.CLOSE_INSIDE:
+                self.transport.write(answer[: len(answer) // 2])
+                self.transport.loseConnection()
+            case _:
+                self.transport.other.incoming += answer[: len(answer) // 2]
+                self.transport.other.turn(1 << 20)
+                self.transport.abortConnection()
+
+    # The commands.
+
+    def _carry_out(self, text: str) -> bytes:
+        words = text.split(" ")
+        verb = f"{words[0]} {words[1]}" if words[0] == "UID" else words[0]
+        rest = text[len(verb) + 1 :]
+        plain: Mapping[str, Callable[[str], list[str]]] = {
+            "CAPABILITY": lambda _: [f"* CAPABILITY {self._store.capabilities}"],
+            "NOOP": lambda _: [],
+            "LOGOUT": lambda _: ["* BYE until next time"],
+            "ID": lambda _: ['* ID ("name" "Memory")'],
+            "ENABLE": lambda _: [f"* ENABLED {rest}"],
+            "LIST": lambda _: [
+                f'* LIST ({folder.special}) "/" {name}'
+                for name, folder in self._store.folders.items()
+                if folder.special
+            ],
+            "MYRIGHTS": lambda _: [f"* MYRIGHTS {rest} {self._found(rest).rights}"],
+        }
+        folder: Mapping[str, Callable[[str], list[str]]] = {
+            "UID STORE": self._store_flags,
+            "UID SEARCH": self._search,
+            "UID EXPUNGE": self._uid_expunge,
+            "EXPUNGE": lambda _: self._expunge({uid for uid, one in self._there() if "\\Deleted" in one.flags}),
+        }
+        if verb in plain:
+            return self._lines(plain[verb](rest), "OK done")
+        if verb == "LOGIN":
+            return self._log_in(rest)
+        if verb == "AUTHENTICATE":
+            return self._authenticate(rest)
+        if verb in {"SELECT", "EXAMINE"}:
+            return self._select(rest.strip('"'), read_only=verb == "EXAMINE")
+        if self._folder is None:
+            raise Refused("BAD select first")
+        if verb == "UID FETCH":
+            return self._fetch(rest)
+        if verb in {"UID COPY", "UID MOVE"}:
+            return self._copy(rest, move=verb == "UID MOVE")
+        if verb in folder:
+            return self._lines(folder[verb](rest), "OK done")
+        raise Refused("BAD what?")
+
+    def _lines(self, untagged: Iterable[str], status: str) -> bytes:
+        return "".join(f"{line}\r\n" for line in (*untagged, f"{self._tag} {status}")).encode("latin-1")
+
+    def _log_in(self, rest: str) -> bytes:
+        password = re.fullmatch(r'\S+ "?([^"]*)"?', rest)
+        return self._let_in(password[1].encode("latin-1") if password is not None else b"")
+
+    def _authenticate(self, rest: str) -> bytes:
+        mechanism, _, initial = rest.partition(" ")
+        if mechanism != "PLAIN":
+            raise Refused("NO no such mechanism")
+        if not initial:
+            self._sasl = True
+            return b"+ \r\n"
+        return self._plain(initial)
+
+    def _finish_plain(self, line: bytes) -> None:
+        self._sasl = False
+        self._answer("AUTHENTICATE", lambda: self._plain(line.decode()))
+
+    def _plain(self, initial: str) -> bytes:
+        import base64  # noqa: PLC0415  # only here
+
+        return self._let_in(base64.b64decode(initial).split(b"\0")[2])
+
+    def _let_in(self, password: bytes) -> bytes:
+        if password != self._store.password:
+            raise Refused("NO [AUTHENTICATIONFAILED] wrong")
+        return self._lines([], f"OK [CAPABILITY {self._store.capabilities}] in")
+
+    def _found(self, name: str) -> Folder:
+        if name not in self._store.folders:
+            raise Refused("NO [NONEXISTENT] no such mailbox")
+        return self._store.folders[name]
+
+    def _select(self, name: str, *, read_only: bool) -> bytes:
+        self._folder = None
+        folder = self._folder = self._found(name)
+        self._selected = sorted(folder.messages)
+        lines = [f"* {len(self._selected)} EXISTS", f"* OK [PERMANENTFLAGS ({folder.permanent})] kept"]
+        if folder.uidvalidity is not None:
+            lines.append(f"* OK [UIDVALIDITY {folder.uidvalidity}] valid")
+        access = "READ-ONLY" if read_only or folder.read_only else "READ-WRITE"
+        return self._lines(lines, f"OK [{access}] selected")
+
+    def _there(self) -> list[tuple[int, Message]]:
+        assert self._folder is not None
+        return sorted(self._folder.messages.items())
+
+    def _wanted(self, uids: str) -> list[tuple[int, Message]]:
+        there = self._there()
+        last = there[-1][0] if there else 0
+        spans = [
+            tuple(last if end == "*" else int(end) for end in (span.split(":") * 2)[:2]) for span in uids.split(",")
+        ]
+        return [(uid, one) for uid, one in there if any(min(s) <= uid <= max(s) for s in spans)]
+
+    def _news(self) -> list[str]:
+        """What others have done to the selected mailbox."""
+        there = [uid for uid, _ in self._there()]
+        gone = [number for number, uid in enumerate(self._selected, 1) if uid not in there]
+        grown = len(there) > len(self._selected) - len(gone)
+        self._selected = there
+        return [f"* {number} EXPUNGE" for number in reversed(gone)] + ([f"* {len(there)} EXISTS"] if grown else [])
+
+    def _fetch(self, rest: str) -> bytes:
+        uids, _, items = rest.partition(" ")
+        out = b""
+        for uid, one in self._wanted(uids):
+            if uid in self._selected:
+                out += b"* %d FETCH (UID %d%s)\r\n" % (self._selected.index(uid) + 1, uid, _items(items, one))
+        return out + self._lines(self._news(), "OK fetched")
+
+    def _store_flags(self, rest: str) -> list[str]:
+        uids, what, flags = rest.split(" ", 2)
+        assert self._folder is not None
+        if self._folder.read_only:
+            raise Refused("NO [READ-ONLY] not here")
+        for _, one in self._wanted(uids):
+            assert what == "+FLAGS.SILENT", what
+            one.flags |= set(flags.strip("()").split())
+        return []
+
+    def _expunge(self, uids: set[int]) -> list[str]:
+        assert self._folder is not None
+        for uid in uids:
+            del self._folder.messages[uid]
+        return self._news()
+
+    def _uid_expunge(self, rest: str) -> list[str]:
+        if "UIDPLUS" not in self._store.capabilities:
+            raise Refused("BAD no UIDPLUS")
+        return self._expunge({uid for uid, one in self._wanted(rest) if "\\Deleted" in one.flags})
+
+    def _copy(self, rest: str, *, move: bool) -> bytes:
+        uids, _, name = rest.partition(" ")
+        if move and "MOVE" not in self._store.capabilities:
+            raise Refused("BAD no MOVE")
+        if name not in self._store.folders:
+            raise Refused("NO [TRYCREATE] no such mailbox")
+        target = self._store.folders[name]
+        copied = [(uid, target.append(one.octets, one.flags)) for uid, one in self._wanted(uids)]
+        code = ""
+        if copied and self._store.copyuid:
+            code = f"[COPYUID {target.uidvalidity} {_set(a for a, _ in copied)} {_set(b for _, b in copied)}] "
+        if not move:
+            return self._lines([], f"OK {code}copied")
+        gone = self._expunge({uid for uid, _ in copied})
+        return self._lines([f"* OK {code}moved", *gone], "OK done")
+
+    def _search(self, rest: str) -> list[str]:
+        short = rest.startswith("RETURN (ALL) ")
+        criteria = rest.removeprefix("RETURN (ALL) ")
+        found = [uid for uid, one in self._matching(criteria)]
+        if short:
+            return [f'* ESEARCH (TAG "{self._tag}") UID' + (f" ALL {_set(found)}" if found else "")]
+        return ["* SEARCH" + "".join(f" {uid}" for uid in found)]
+
+    def _matching(self, criteria: str) -> Iterator[tuple[int, Message]]:
+        words = criteria.split(" ")
+        among = self._there()
+        while words:
+            match words:
+                case ["ALL", *words]:
+                    pass
+                case ["DELETED", *words]:
+                    among = [(uid, one) for uid, one in among if "\\Deleted" in one.flags]
+                case ["UID", uids, *words]:
+                    among = [pair for pair in among if pair in self._wanted(uids)]
+                case ["HEADER", "Message-ID", name, *words]:
+                    line = f"Message-ID: {name.strip(chr(34))}\r\n".encode()
+                    among = [(uid, one) for uid, one in among if line in one.octets]
+                case _:
+                    raise Refused(f"BAD no criterion {words}")
+        yield from among
+
+
+def _items(asked: str, one: Message) -> bytes:
+    flags = " ".join(sorted(one.flags)).encode()
+    if asked == "(UID FLAGS)":
+        return b" FLAGS (%s)" % flags
+    if asked == "(UID RFC822.SIZE FLAGS INTERNALDATE)":
+        return b' RFC822.SIZE %d FLAGS (%s) INTERNALDATE "%s"' % (len(one.octets), flags, DATE.encode())
+    header = re.fullmatch(r"\(UID BODY\.PEEK\[HEADER\.FIELDS \(MESSAGE-ID\)\]\)", asked)
+    if header is not None:
+        line = re.search(rb"(?m)^Message-ID: .*\r\n", one.octets)
+        octets = (line[0] if line is not None else b"") + b"\r\n"
+        return b" BODY[HEADER.FIELDS (MESSAGE-ID)] {%d}\r\n%s" % (len(octets), octets)
+    body = re.fullmatch(r"\(UID BODY\.PEEK\[\](?:<(\d+)\.(\d+)>)?\)", asked)
+    if body is None:
+        raise Refused(f"BAD no items {asked}")
+    start, count = int(body[1] or 0), int(body[2] or len(one.octets))
+    octets = one.octets[start : start + count]
+    return b" BODY[]%s {%d}\r\n%s" % (b"<%d>" % start if body[1] else b"", len(octets), octets)
+
+
+def _set(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))

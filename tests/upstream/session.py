@@ -1,0 +1,117 @@
+"""What the tests of the source share: a whole session through `Opener`, from dialling on, against a server in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import Factory, define, evolve
+
+from bridge.accounts.account import Account
+from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.imap.quirks import ignore
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.source import Deletion, Flow, Source
+from bridge.names import AccountName, Uid
+from bridge.sasl import Credentials
+from bridge.secret import Secret
+from bridge.upstream.open import Opener
+from tests.upstream.mailserver import Store
+from tests.upstream.network import Answering, Network, Running
+
+CLEAR = Upstream("imap", "none", "imap.example.org", 143)
+ALICE = Credentials(b"alice", Secret(b"wonder"), "PLAIN", bearer=False)
+
+
+@define
+class Taken:
+    """A Sink that keeps what it got; `enough` octets satisfy it, None never. `first` is done with the first ones."""
+
+    enough: int | None = None
+    first: Callable[[Flow], None] | None = None
+    begun: int = 0
+    flow: Flow | None = None
+    octets: bytes = b""
+    pieces: list[int] = Factory(list)
+
+    @property
+    def satisfied(self) -> bool:
+        return self.enough is not None and len(self.octets) >= self.enough
+
+    def begin(self, flow: Flow) -> None:
+        self.begun += 1
+        self.flow = flow
+
+    def write(self, octets: bytes) -> None:
+        self.octets += octets
+        self.pieces.append(len(octets))
+        if self.first is not None and len(self.pieces) == 1:
+            assert self.flow is not None
+            self.first(self.flow)
+
+
+class Session:
+    """One POP3 session's source, on a network of its own. `answering` where no mail server answers."""
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        answering: Answering | None = None,
+        upstream: Upstream = CLEAR,
+        credentials: Credentials = ALICE,
+        timeouts: Timeouts | None = None,
+        piece: int = 1 << 20,
+        known: bool | None = True,
+        **settings: Any,
+    ) -> None:
+        self.store = store or Store()
+        self.network = Network(answering or self.store.answering, piece=piece, known=known)
+        self.trace: list[str] = []
+        account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
+        opener = Opener(self.network, timeouts or Timeouts())
+        self.source: Source = opener.source(
+            account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
+        )
+
+    def list(self) -> Listing:
+        return self.network.run(self.source.list())
+
+    def stream(self, uid: int, size: int | None = None) -> bytes:
+        taken = Taken()
+        self.network.run(self.source.stream(Uid(uid), taken, self._size(uid, size)))
+        return taken.octets
+
+    def top(self, uid: int, enough: int, size: int | None = None) -> bytes:
+        taken = Taken(enough)
+        self.network.run(self.source.top(Uid(uid), taken, self._size(uid, size)))
+        return taken.octets
+
+    def streaming(self, uid: int, taken: Taken, size: int | None = None) -> Running[None]:
+        return self.network.start(self.source.stream(Uid(uid), taken, self._size(uid, size)))
+
+    def topping(self, uid: int, taken: Taken, size: int | None = None) -> Running[None]:
+        return self.network.start(self.source.top(Uid(uid), taken, self._size(uid, size)))
+
+    def delete(self, *uids: int) -> Deletion:
+        return self.network.run(self.source.delete(uids))
+
+    def _size(self, uid: int, size: int | None) -> int:
+        return len(self.store.inbox.messages[uid].octets) if size is None else size
+
+
+def with_messages(*octets: bytes, **store: Any) -> Store:
+    """A server whose INBOX holds these."""
+    made = Store(**store)
+    for one in octets:
+        made.inbox.append(one)
+    return made
+
+
+def mail(name: str, octets: int = 100) -> bytes:
+    """A message with a Message-ID, about this long."""
+    head = f"Message-ID: <{name}@example.org>\r\nSubject: {name}\r\n\r\n".encode()
+    line = b"abcdefghij" * 7 + b"\r\n"
+    return head + line * (max(0, octets - len(head)) // len(line) + 1)
+
+
+def hurried(**seconds: float) -> Timeouts:
+    return evolve(Timeouts(), **seconds)

@@ -1,0 +1,632 @@
+"""A mailbox as a source: complete or refused, octet for octet, and never the wrong message."""
+
+from twisted.internet.defer import CancelledError
+
+from bridge.maildrop.errors import (
+    ListingIncomplete,
+    MailboxReplaced,
+    MessageGone,
+    RetrievalRefused,
+    Trouble,
+    UpstreamUnavailable,
+    UpstreamUnsuitable,
+)
+from bridge.upstream.imap_source import FIRST_PART, KEEP_ALIVE, ImapSource
+from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
+from tests.upstream.network import NetworkTestCase
+from tests.upstream.session import Session, Taken, mail, with_messages
+
+LONG = mail("long", 300_000)
+
+
+def with_many(count: int, **store: object) -> Store:
+    return with_messages(*(mail(f"m{number}") for number in range(1, count + 1)), **store)
+
+
+def on(command: str, change: dict[bytes, bytes]):  # type: ignore[no-untyped-def]  # an edit of Store's
+    """Changes answers to commands that begin so."""
+
+    def edit(text: str, answer: bytes) -> bytes:
+        if text.startswith(command):
+            for old, new in change.items():
+                assert old in answer, answer
+                answer = answer.replace(old, new)
+        return answer
+
+    return edit
+
+
+class ListingTest(NetworkTestCase):
+    """S6: complete, or the login fails; never shorter, never empty."""
+
+    def refused(self, store: Store) -> Trouble:
+        session = Session(store)
+        running = session.network.start(session.source.list())
+        session.network.wait(40)
+        trouble = running.trouble()
+        assert isinstance(trouble, Trouble), trouble
+        return trouble
+
+    def test_everything_that_is_there(self) -> None:
+        for capabilities in (DOVECOT, BARE):
+            store = with_many(5, capabilities=capabilities)
+            del store.inbox.messages[2]
+            listing = Session(store).list()
+            self.assertEqual((list(listing.uids), listing.uidvalidity), ([1, 3, 4, 5], 7))
+            self.assertEqual(list(listing.sizes), [len(one.octets) for one in store.inbox.messages.values()])
+            self.assertEqual(listing.dates[0], 1721209465)
+
+    def test_an_empty_mailbox(self) -> None:
+        self.assertEqual(len(Session(Store()).list()), 0)
+
+    def test_a_deleted_message_is_hidden_and_comes_back(self) -> None:
+        """S7."""
+        store = with_many(3)
+        store.inbox.messages[2].flags = {"\\Seen", "\\Deleted"}
+        store.inbox.messages[3].flags = {"$POP3Deleted"}
+        self.assertEqual(list(Session(store).list().visible().uids), [1])
+        store.inbox.messages[2].flags = {"\\Seen"}
+        self.assertEqual(list(Session(store).list().visible().uids), [1, 2])
+
+    def test_a_refused_listing_is_no_empty_one(self) -> None:
+        for kind in (b"NO", b"BAD"):
+            store = with_many(3)
+
+            def refuse(text: str, answer: bytes, kind: bytes = kind) -> bytes:
+                asked = text.startswith(("UID FETCH", "UID SEARCH"))
+                return answer.splitlines()[-1].replace(b"OK", kind) + b"\r\n" if asked else answer
+
+            store.edit = refuse
+            self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_rows_that_are_missing_are_asked_for(self) -> None:
+        """Courier, Yahoo and others have left rows out of a long FETCH."""
+        store = with_many(5)
+        store.edit = on(
+            "UID FETCH 1:*", {b"* 2 FETCH (UID 2 ": b"* 2 XFETCH (UID 2 ", b"* 5 FETCH (UID 5 ": b"* 5 XFETCH ("}
+        )
+        self.assertEqual(list(Session(store).list().uids), [1, 2, 3, 4, 5])
+
+    def test_a_row_that_never_comes(self) -> None:
+        store = with_many(3)
+        store.edit = on("UID FETCH", {b"* 2 FETCH (UID 2 ": b"* 2 XFETCH (UID 2 "})
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_a_row_without_a_size(self) -> None:
+        store = with_many(3)
+        size = len(store.inbox.messages[1].octets)
+        store.edit = on("UID FETCH", {b"UID 1 RFC822.SIZE %d " % size: b"UID 1 "})
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_a_search_that_finds_nothing_makes_nothing_disappear(self) -> None:
+        """An OK without the untagged answer, after a listing that came up short."""
+        for capabilities in (DOVECOT, BARE):
+            store = with_many(3, capabilities=capabilities)
+
+            def silent(text: str, answer: bytes) -> bytes:
+                if text.startswith("UID SEARCH"):
+                    return answer.splitlines()[-1] + b"\r\n"
+                return answer.replace(b"* 2 FETCH", b"* 2 XFETCH")
+
+            store.edit = silent
+            self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_fewer_messages_found_than_there_are(self) -> None:
+        store = with_many(4)
+
+        def short(text: str, answer: bytes) -> bytes:
+            answer = answer.replace(b"* 2 FETCH", b"* 2 XFETCH")
+            return answer.replace(b"ALL 1,2,3,4", b"ALL 1,3,4") if text.startswith("UID SEARCH") else answer
+
+        store.edit = short
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_a_row_that_comes_twice_counts_once(self) -> None:
+        store = with_many(3)
+        store.edit = on("UID FETCH 1:*", {b"(UID 3 ": b"(UID 2 "})
+        self.assertEqual(list(Session(store).list().uids), [1, 2, 3])
+
+    def test_a_server_that_always_gives_one_uid_twice(self) -> None:
+        store = with_many(3)
+        store.edit = on("UID FETCH", {b"(UID 3 ": b"(UID 2 "})
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_rows_without_end(self) -> None:
+        """More rows than messages: the connection is cut before they fill the memory."""
+        store = with_many(1)
+        row = b"* 1 FETCH (UID 1 RFC822.SIZE 1 FLAGS ())\r\n"
+        store.edit = lambda text, answer: row * 20_000 + answer if text.startswith("UID FETCH") else answer
+        self.assertIn("broke the IMAP protocol", str(self.refused(store)))
+
+    def test_a_message_expunged_by_another_while_it_is_listed(self) -> None:
+        for place in (b"* 1 FETCH", b"* 3 FETCH", None):
+            store = with_many(4)
+
+            def expunge(text: str, answer: bytes, place: bytes | None = place, store: Store = store) -> bytes:
+                if text.startswith("UID FETCH 1:*"):
+                    del store.inbox.messages[2]
+                    news = b"* 2 EXPUNGE\r\n"
+                    if place is None:
+                        lines = answer.splitlines(keepends=True)
+                        return b"".join(lines[:-1]) + news + lines[-1]
+                    return answer.replace(place, news + place)
+                return answer
+
+            store.edit = expunge
+            self.assertEqual(list(Session(store).list().uids), [1, 3, 4])
+
+    def test_a_message_expunged_while_the_missing_ones_are_fetched(self) -> None:
+        store = with_many(4)
+
+        def expunge(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID FETCH 1:*"):
+                return answer.replace(b"* 3 FETCH", b"* 3 XFETCH")
+            if text.startswith("UID FETCH 3") and 4 in store.inbox.messages:
+                del store.inbox.messages[4]
+                return b"* 4 EXPUNGE\r\n" + answer
+            return answer
+
+        store.edit = expunge
+        self.assertEqual(list(Session(store).list().uids), [1, 2, 3])
+
+    def test_mail_that_arrives_while_the_mailbox_is_listed(self) -> None:
+        store = with_many(2)
+
+        def arrive(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID FETCH 1:*") and len(store.inbox.messages) < 3:
+                store.inbox.append(mail("new"))
+                return answer.replace(b"* 2 FETCH", b"* 3 EXISTS\r\n* 2 FETCH")
+            return answer
+
+        store.edit = arrive
+        self.assertEqual(list(Session(store).list().uids), [1, 2, 3])
+
+    def test_mail_that_keeps_arriving_does_not_hold_the_login_up_for_ever(self) -> None:
+        store = with_many(2)
+
+        def arrive(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID "):
+                store.inbox.append(mail("new"))
+                return b"* %d EXISTS\r\n" % len(store.inbox.messages) + answer
+            return answer
+
+        store.edit = arrive
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+
+    def test_a_server_that_gives_a_part_at_a_time(self) -> None:
+        """MESSAGELIMIT (RFC 9738), highest UIDs first, for FETCH and SEARCH alike."""
+        for capabilities in (DOVECOT, BARE):
+            store = with_many(10, capabilities=f"{capabilities} MESSAGELIMIT=4")
+
+            def limited(text: str, answer: bytes) -> bytes:
+                lines = answer.splitlines(keepends=True)
+                if text.startswith("UID FETCH"):
+                    rows, done = lines[:-1][-4:], lines[-1]
+                    short = len(lines) > 5
+                    return b"".join(rows) + (done.replace(b"OK ", b"OK [MESSAGELIMIT 4 1] ") if short else done)
+                if text.startswith("UID SEARCH"):
+                    numbers = lines[0].split()[-1].split(b",") if b"ESEARCH" in lines[0] else lines[0].split()[2:]
+                    first = b"* SEARCH " + b" ".join(numbers[-4:]) + b"\r\n"
+                    return first + (
+                        lines[-1].replace(b"OK ", b"OK [MESSAGELIMIT 4 1] ") if len(numbers) > 4 else lines[-1]
+                    )
+                return answer
+
+            store.edit = limited
+            self.assertEqual(list(Session(store).list().uids), list(range(1, 11)))
+
+    def test_every_way_to_lose_the_connection_before_the_end(self) -> None:
+        for exchange in range(8):
+            for fault in Fault:
+                store = with_many(3)
+                store.faults = {exchange: fault}
+                session = Session(store)
+                running = session.network.start(session.source.list())
+                session.network.wait(40)
+                try:
+                    self.assertEqual(list(running.result().uids), [1, 2, 3])
+                except Trouble:
+                    pass
+
+
+class OpeningTest(NetworkTestCase):
+    def refused(self, store: Store, **settings: object) -> Trouble:
+        session = Session(store, **settings)
+        trouble = session.network.start(session.source.list()).trouble()
+        assert isinstance(trouble, Trouble)
+        return trouble
+
+    def test_a_mailbox_that_is_not_there(self) -> None:
+        store = Store()
+        del store.folders["INBOX"]
+        self.assertIsInstance(self.refused(store), UpstreamUnsuitable)
+
+    def test_a_mailbox_that_cannot_be_opened_now(self) -> None:
+        for code in ("", "[UNAVAILABLE] ", "[INUSE] ", "[SERVERBUG] "):
+            store = Store()
+            store.edit = on("SELECT", {b" OK [READ-WRITE] ": f" NO {code}".encode()})
+            self.assertIsInstance(self.refused(store), UpstreamUnavailable)
+
+    def test_a_mailbox_without_uidvalidity(self) -> None:
+        """Its messages have no lasting names, so no UIDL would hold."""
+        store = with_many(1)
+        store.inbox.uidvalidity = None
+        self.assertIn("no UIDVALIDITY", str(self.refused(store)))
+
+    def test_trash_where_there_is_none(self) -> None:
+        store = Store({"INBOX": Folder()})
+        self.assertIn("no mailbox is marked", str(self.refused(store, delete="trash")))
+        Session(store, delete="trash", trash="Bin").list()
+
+    def test_trash_is_found_by_its_mark_whatever_its_name_and_spelling(self) -> None:
+        store = Store({"INBOX": Folder(), "Papierkorb": Folder(special="\\tRASH"), "Sent": Folder(special="\\Sent")})
+        session = Session(store, delete="trash")
+        session.list()
+        assert isinstance(session.source, ImapSource)
+        assert session.source.mailbox is not None
+        self.assertEqual(session.source.mailbox.trash, "Papierkorb")
+
+    def test_gmail_would_archive_what_is_flagged(self) -> None:
+        store = Store(capabilities=DOVECOT + " X-GM-EXT-1")
+        self.assertIn("Gmail", str(self.refused(store)))
+        Session(store, gmail_auto_expunge=False).list()
+
+    def test_who_we_are_is_said_before_the_mailbox_is_opened(self) -> None:
+        """NetEase refuses SELECT otherwise; servers without ID are not asked."""
+        session = Session(Store())
+        session.list()
+        self.assertLess(session.store.verbs().index("ID"), session.store.verbs().index("SELECT"))
+        session = Session(Store(capabilities=BARE))
+        session.list()
+        self.assertNotIn("ID", session.store.verbs())
+
+    def test_utf8_is_enabled_wherever_it_is_offered(self) -> None:
+        """S11: always, so that octets and sizes do not depend on the client."""
+        session = Session(Store(capabilities=DOVECOT + " UTF8=ACCEPT"))
+        session.list()
+        self.assertIn("ENABLE UTF8=ACCEPT", session.store.commands)
+
+
+class StreamTest(NetworkTestCase):
+    """S11 and S14 on the way up."""
+
+    def test_octet_for_octet(self) -> None:
+        for octets in (mail("a"), LONG, b"", b"\r\n", b"no line end", bytes(range(256)) * 4, b".\r\n..\r\n", b"\n\r\0"):
+            for piece in (1, 7, 1 << 20) if len(octets) < 5000 else (4096,):
+                session = Session(with_messages(octets), piece=piece)
+                session.list()
+                taken = Taken()
+                session.streaming(1, taken).result()
+                self.assertEqual((taken.octets, taken.begun), (octets, 1))
+
+    def test_nothing_is_marked(self) -> None:
+        """S12."""
+        session = Session(with_many(1))
+        session.list()
+        session.stream(1)
+        session.top(1, 10)
+        self.assertEqual(session.store.inbox.messages[1].flags, set())
+
+    def test_really_gone(self) -> None:
+        session = Session(with_many(2))
+        session.list()
+        del session.store.inbox.messages[1]
+        taken = Taken()
+        self.assertIsInstance(session.streaming(1, taken, 100).trouble(), MessageGone)
+        self.assertIsInstance(session.topping(1, taken, 100).trouble(), MessageGone)
+        self.assertEqual(taken.begun, 0)
+        self.assertEqual(session.stream(2), mail("m2"))
+
+    def test_refused_now_is_not_gone(self) -> None:
+        refusals = {
+            "NO": b"NO not now",
+            "BAD": b"BAD what",
+            "UNAVAILABLE": b"NO [UNAVAILABLE] later",
+            "OK": b"OK but nothing",
+            "LIMIT": b"NO [LIMIT] throttled",
+        }
+        for name, status in refusals.items():
+            session = Session(with_many(1))
+            session.list()
+
+            def refuse(text: str, answer: bytes, status: bytes = status) -> bytes:
+                if "BODY.PEEK" in text:
+                    return answer.splitlines()[-1].split()[0] + b" " + status + b"\r\n"
+                return answer
+
+            session.store.edit = refuse
+            taken = Taken()
+            for running in (session.streaming(1, taken), session.topping(1, taken)):
+                trouble = running.trouble()
+                self.assertIsInstance(trouble, RetrievalRefused, name)
+                assert isinstance(trouble, Trouble)
+                self.assertTrue(trouble.temporary)
+            self.assertEqual(taken.begun, 0)
+
+    def test_a_refusal_that_says_the_message_is_gone(self) -> None:
+        for code in (b"EXPUNGEISSUED", b"NONEXISTENT"):
+            session = Session(with_many(1))
+            session.list()
+            session.store.edit = lambda text, answer, code=code: (
+                answer.splitlines()[-1].split()[0] + b" NO [" + code + b"] gone\r\n" if "BODY" in text else answer
+            )
+            self.assertIsInstance(session.streaming(1, Taken()).trouble(), MessageGone)
+
+    def test_not_even_the_question_is_answered(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.store.edit = lambda text, answer: answer.splitlines()[-1].split()[0] + b" NO [SERVERBUG] oops\r\n"
+        self.assertIsInstance(session.streaming(1, Taken()).trouble(), RetrievalRefused)
+
+    def test_nil_for_a_message_that_is_there_is_a_refusal(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        octets = mail("m1")
+        session.store.edit = lambda text, answer: answer.replace(b"{%d}\r\n%s" % (len(octets), octets), b"NIL")
+        self.assertIsInstance(session.streaming(1, Taken()).trouble(), RetrievalRefused)
+
+    def test_an_empty_literal_for_a_message_that_is_not_empty_is_a_refusal(self) -> None:
+        """A client that took it for the message would delete the message."""
+        session = Session(with_many(1))
+        session.list()
+        octets = mail("m1")
+        session.store.edit = lambda text, answer: answer.replace(b"{%d}\r\n%s" % (len(octets), octets), b"{0}\r\n")
+        taken = Taken()
+        self.assertIsInstance(session.streaming(1, taken).trouble(), RetrievalRefused)
+        self.assertIsInstance(session.topping(1, taken).trouble(), RetrievalRefused)
+        self.assertEqual(taken.begun, 0)
+
+    def test_another_message_than_the_one_asked_for(self) -> None:
+        session = Session(with_many(2))
+        session.list()
+        session.store.edit = on("UID FETCH 1", {b"(UID 1": b"(UID 2"})
+        taken = Taken()
+        session.streaming(1, taken)
+        self.assertEqual(taken.octets, b"")
+
+    def test_a_size_that_was_a_lie_changes_no_octet(self) -> None:
+        """S9: LIST may have been wrong; what is sent is what is there."""
+        session = Session(with_many(1))
+        session.list()
+        for size in (1, 10**6, 2**40):
+            self.assertEqual(session.stream(1, size), mail("m1"))
+
+    def test_cut_in_the_middle_it_is_trouble_after_the_beginning(self) -> None:
+        """S15: whoever began to receive it must know that it was cut; nothing is sent twice."""
+        for fault in (Fault.CUT_INSIDE, Fault.CLOSE_INSIDE, Fault.STALL_INSIDE):
+            session = Session(with_messages(LONG))
+            session.list()
+            session.store.faults = {session.store.exchanges: fault}
+            taken = Taken()
+            running = session.streaming(1, taken)
+            session.network.wait(31)
+            self.assertIsInstance(running.trouble(), UpstreamUnavailable)
+            self.assertEqual(taken.begun, 1)
+            self.assertLess(len(taken.octets), len(LONG))
+            self.assertTrue(LONG.startswith(taken.octets))
+
+    def test_the_next_message_after_a_cut_one(self) -> None:
+        session = Session(with_messages(LONG, mail("b")))
+        session.list()
+        session.store.faults = {session.store.exchanges: Fault.CUT_INSIDE}
+        session.streaming(1, Taken()).trouble()
+        self.assertEqual(session.stream(2), mail("b"))
+
+    def test_at_the_receivers_pace(self) -> None:
+        session = Session(with_messages(LONG), piece=1000)
+        session.list()
+        slow = Taken(first=lambda flow: flow.pause())
+        running = session.streaming(1, slow)
+        session.network.wait(100)
+        self.assertEqual(len(slow.pieces), 1)
+        assert slow.flow is not None
+        slow.flow.resume()
+        session.network.settle()
+        running.result()
+        self.assertEqual(slow.octets, LONG)
+
+    def test_stopped_with_much_to_come_the_connection_is_given_up_and_replaced(self) -> None:
+        session = Session(with_messages(mail("big", 2_000_000), mail("b")), piece=1000)
+        session.list()
+        taken = Taken(first=lambda flow: flow.stop())
+        self.assertIsInstance(session.streaming(1, taken).trouble(), UpstreamUnavailable)
+        self.assertEqual(len(taken.pieces), 1)
+        self.assertEqual(session.stream(2), mail("b"))
+        self.assertEqual(len(session.network.clients), 2)
+
+    def test_given_up_before_it_began_nothing_is_asked_again(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.store.faults = {session.store.exchanges: Fault.STALL_BEFORE}
+        running = session.streaming(1, Taken())
+        running.deferred.cancel()
+        session.network.settle()
+        self.assertIsInstance(running.trouble(), CancelledError)
+        self.assertEqual((len(session.network.clients), session.network.open), (1, 0))
+
+
+class TopTest(NetworkTestCase):
+    """S13's source side: from the first octet on, the same octets as RETR's, until there is enough."""
+
+    def test_no_more_is_fetched_than_is_wanted(self) -> None:
+        session = Session(with_messages(LONG))
+        session.list()
+        self.assertEqual(session.top(1, 1), LONG[:FIRST_PART])
+        self.assertEqual(session.top(1, FIRST_PART + 1), LONG[: FIRST_PART * 5])
+
+    def test_the_whole_message_when_it_ends_first(self) -> None:
+        for count in (0, 1, FIRST_PART - 1, FIRST_PART, FIRST_PART + 1, FIRST_PART * 5, FIRST_PART * 5 + 1):
+            octets = bytes(range(256)) * (count // 256) + b"x" * (count % 256)
+            session = Session(with_messages(octets))
+            session.list()
+            taken = Taken(10**9)
+            session.topping(1, taken).result()
+            self.assertEqual((taken.octets == octets, taken.begun), (True, 1), count)
+
+    def test_nothing_beyond_the_end_whatever_the_server_calls_nothing(self) -> None:
+        octets = b"x" * FIRST_PART
+        for nothing in (b"{0}\r\n", b'""', b"NIL", None):
+            session = Session(with_messages(octets))
+            session.list()
+
+            def answer(text: str, answer: bytes, nothing: bytes | None = nothing) -> bytes:
+                if f"<{FIRST_PART}." not in text:
+                    return answer
+                return answer.replace(b"{0}\r\n", nothing) if nothing is not None else answer.splitlines()[-1] + b"\r\n"
+
+            session.store.edit = answer
+            self.assertEqual(session.top(1, 10**9), octets)
+
+    def test_a_server_that_ignores_the_part_asked_for(self) -> None:
+        """It sends the whole message each time; its beginning is not repeated."""
+        for count in (100, FIRST_PART, FIRST_PART + 100):
+            octets = b"x" * count
+            session = Session(with_messages(octets))
+            session.list()
+            whole = b"BODY[] {%d}\r\n%s)" % (count, octets)
+            session.store.edit = lambda text, answer, whole=whole: (
+                b"* 1 FETCH (UID 1 " + whole + b"\r\n" + answer.splitlines()[-1] + b"\r\n" if "BODY" in text else answer
+            )
+            self.assertEqual(len(session.top(1, 10**9)), count)
+
+    def test_a_next_part_that_is_refused_is_no_end_of_the_message(self) -> None:
+        """S15: a client would take the piece for the message."""
+        for status in (b"NO [UNAVAILABLE] later", b"NO [EXPUNGEISSUED] gone", b"OK but nothing", b"BAD what"):
+            session = Session(with_messages(LONG))
+            session.list()
+            session.store.edit = lambda text, answer, status=status: (
+                answer.splitlines()[-1].split()[0] + b" " + status + b"\r\n" if f"<{FIRST_PART}." in text else answer
+            )
+            taken = Taken(FIRST_PART + 1)
+            trouble = session.topping(1, taken).trouble()
+            self.assertIsInstance(trouble, Trouble)
+            self.assertNotIsInstance(trouble, MessageGone)  # it would be answered with a refusal in mid-message
+
+    def test_a_connection_that_dies_between_two_parts_cuts_the_message(self) -> None:
+        session = Session(with_messages(LONG))
+        session.list()
+        session.store.faults = {session.store.exchanges + 1: Fault.CUT_BEFORE}
+        taken = Taken(FIRST_PART + 1)
+        self.assertIsInstance(session.topping(1, taken).trouble(), UpstreamUnavailable)
+        self.assertEqual((taken.begun, taken.octets), (1, LONG[:FIRST_PART]))
+
+
+class ReconnectTest(NetworkTestCase):
+    """A connection that died while nothing was under way is replaced, and nobody notices."""
+
+    def died(self, *messages: bytes) -> Session:
+        session = Session(with_messages(*messages))
+        session.list()
+        session.network.ends[1].loseConnection()
+        session.network.settle()
+        self.assertEqual(session.network.open, 0)
+        return session
+
+    def test_before_a_message(self) -> None:
+        session = self.died(mail("a"))
+        self.assertEqual(session.stream(1), mail("a"))
+        self.assertEqual(session.top(1, 10**6), mail("a"))
+
+    def test_before_the_deletion(self) -> None:
+        session = self.died(mail("a"))
+        self.assertEqual(session.delete(1).done, 1)
+        self.assertEqual(session.store.inbox.messages[1].flags, {"\\Deleted"})
+
+    def test_noticed_only_when_the_message_is_asked_for(self) -> None:
+        for fault in (Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.BYE, Fault.STALL_BEFORE):
+            session = Session(with_many(1))
+            session.list()
+            session.store.faults = {session.store.exchanges: fault}
+            taken = Taken()
+            running = session.streaming(1, taken)
+            session.network.wait(31)
+            running.result()
+            self.assertEqual((taken.octets, taken.begun), (mail("m1"), 1))
+
+    def test_a_second_loss_is_told(self) -> None:
+        session = self.died(mail("a"))
+        session.store.faults = dict.fromkeys(range(session.store.exchanges, 100), Fault.CUT_BEFORE)
+        self.assertIsInstance(session.streaming(1, Taken()).trouble(), UpstreamUnavailable)
+        self.assertEqual(len(session.network.clients), 2)
+
+    def test_a_mailbox_replaced_meanwhile_is_never_mistaken_for_the_old_one(self) -> None:
+        """S1: asked as often as one likes."""
+        session = self.died(mail("a"))
+        session.store.inbox.uidvalidity = 8
+        session.store.inbox.messages[1].octets = mail("somebody else's")
+        for _ in range(3):
+            taken = Taken()
+            self.assertIsInstance(session.streaming(1, taken).trouble(), MailboxReplaced)
+            self.assertIsInstance(session.topping(1, taken).trouble(), MailboxReplaced)
+            self.assertEqual(taken.begun, 0)
+            deleting = session.network.start(session.source.delete([1]))
+            self.assertIsInstance(deleting.trouble(), MailboxReplaced)
+        self.assertEqual(session.store.inbox.messages[1].flags, set())
+        self.assertEqual(session.network.open, 0)
+
+    def test_a_mailbox_replaced_while_it_is_open(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.network.ends[1].write(b"* OK [UIDVALIDITY 8] replaced\r\n")
+        session.network.settle()
+        self.assertIsInstance(session.streaming(1, Taken()).trouble(), MailboxReplaced)
+
+    def test_a_password_that_was_changed_meanwhile(self) -> None:
+        session = self.died(mail("a"))
+        session.store.password = b"other"
+        self.assertIsInstance(session.streaming(1, Taken()).trouble(), Trouble)
+
+
+class KeepAliveTest(NetworkTestCase):
+    def test_an_idle_connection_is_kept_alive(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.network.wait(KEEP_ALIVE * 2 + 1)
+        self.assertEqual(session.store.verbs().count("NOOP"), 2)
+        self.assertEqual(session.network.open, 1)
+
+    def test_it_does_not_come_between_while_a_message_is_on_its_way(self) -> None:
+        session = Session(with_messages(LONG), piece=100_000)
+        session.list()
+        taken = Taken(first=lambda flow: flow.pause())
+        running = session.streaming(1, taken)
+        session.network.wait(KEEP_ALIVE + 1)
+        self.assertNotIn("NOOP", session.store.verbs())
+        assert taken.flow is not None
+        taken.flow.resume()
+        session.network.settle()
+        running.result()
+        self.assertEqual(taken.octets, LONG)
+
+    def test_a_command_behind_an_unanswered_noop_is_answered(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.store.faults = {session.store.exchanges: Fault.STALL_BEFORE}
+        session.network.wait(KEEP_ALIVE)
+        taken = Taken()
+        running = session.streaming(1, taken)
+        session.network.wait(31)
+        running.result()
+        self.assertEqual(taken.octets, mail("m1"))
+
+    def test_a_lost_connection_is_not_dialled_again_for_a_noop(self) -> None:
+        session = Session(with_many(1))
+        session.list()
+        session.network.ends[1].abortConnection()
+        session.network.wait(KEEP_ALIVE * 2)
+        self.assertEqual(len(session.network.clients), 1)
+
+    def test_it_ends_with_the_session(self) -> None:
+        for end in ("close", "abandon"):
+            session = Session(with_many(1))
+            session.list()
+            getattr(session.source, end)()
+            session.network.wait(KEEP_ALIVE * 2)
+            self.assertNotIn("NOOP", session.store.verbs())
+            self.assertEqual((session.network.open, session.network.getDelayedCalls()), (0, []))
+
+    def test_a_source_that_was_never_opened_ends_too(self) -> None:
+        session = Session()
+        session.source.close()
+        session.source.abandon()
+        self.assertEqual(session.network.clients, [])
