@@ -94,7 +94,10 @@ class Bridge(Service):
         nul = b"\x80" if settings.nul == "replace" else None
         for endpoint, implicit in ((settings.pop3, False), (settings.pop3s, True)):
             if endpoint is not None:
-                yield endpoint, Listening(tls, implicit, settings.cleartext, settings.sasl, nul)
+                # A certificate that nobody asked for is for pop3s alone: programs that see STLS use it, and refuse one
+                # they do not know.
+                offered = tls if implicit or settings.tls is not None else None
+                yield endpoint, Listening(offered, implicit, settings.cleartext, settings.sasl, nul)
 
     def _tls(self, settings: Listener) -> IOpenSSLServerConnectionCreator | None:
         if settings.tls is None and settings.pop3s is None:
