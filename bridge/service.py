@@ -65,20 +65,26 @@ class Bridge(Service):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         _raise_file_limit()
-        for settings in self._config.listeners:
-            for endpoint, listening in self._offers(settings):
-                port = self._listen(endpoint, listening)
-                self.ports.append(port)
-                at = cast("IPv4Address | IPv6Address", port.getHost())
-                self._emit(ListenerOpened(str(Endpoint(at.host, at.port)), listening.implicit))
+        offers = [offer for settings in self._config.listeners for offer in self._offers(settings)]
+        try:
+            for endpoint, listening in offers:
+                self.ports.append(self._listen(endpoint, listening))
+        except Cannot:
+            self._stop_listening()
+            raise
+        for port, (_, listening) in zip(self.ports, offers, strict=True):
+            at = cast("IPv4Address | IPv6Address", port.getHost())
+            self._emit(ListenerOpened(str(Endpoint(at.host, at.port)), listening.implicit))
 
     def stopService(self) -> "Deferred[Any]":
         """No new session; those that are open are told; a QUIT that has begun is waited for."""
         super().stopService()  # type: ignore[no-untyped-call]
-        ending: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in self.ports]
+        return DeferredList([*self._stop_listening(), self.sessions.shut("the server stopped")])
+
+    def _stop_listening(self) -> "list[Deferred[Any]]":
+        stopping = [maybeDeferred(port.stopListening) for port in self.ports]
         self.ports.clear()
-        ending.append(self.sessions.shut("the server stopped"))
-        return DeferredList(ending)
+        return stopping
 
     def _source(self, account: Account, credentials: Credentials, session: SessionId) -> Source:
         def trace(direction: str, line: str) -> None:
