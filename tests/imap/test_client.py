@@ -154,6 +154,13 @@ def test_a_refused_login_changes_nothing() -> None:
     assert (client.state, client.capabilities) == (ClientState.NOT_AUTHENTICATED, frozenset({"IMAP4REV1", "OLD"}))
 
 
+def test_capabilities_told_at_a_refused_login_are_old_at_the_next() -> None:
+    client = connected()
+    say(client, Login(b"a", Secret(b"b")), Login(b"a", Secret(b"c")))
+    hear(client, b"* CAPABILITY IMAP4rev1 OLD\r\nA1 NO\r\nA2 OK in\r\n")
+    assert not client.capabilities_known
+
+
 @pytest.mark.parametrize("told", ["in the reply", "before the reply", "later"])
 def test_logindisabled_after_login_is_a_quirk_of_cyrus(told: str) -> None:
     met: list[Quirk] = []
@@ -328,6 +335,29 @@ def test_data_of_a_message_without_a_listing_in_flight_is_told_as_such() -> None
     assert hear(client, b"* 1 FETCH (UID 1 RFC822.SIZE 100)\r\n") == [
         Responded(Fetched(1, 1, size=100), FetchFlags("1:*"))
     ]
+
+
+def test_the_same_after_a_listing() -> None:
+    client = logged_in()
+    say(client, FetchListing("1:*"))
+    row = b"* 1 FETCH (UID 1 RFC822.SIZE 100)\r\n"
+    assert [type(event) for event in hear(client, row * 3 + b"A2 OK\r\n" + row)] == [
+        ListingRows,
+        ListingRows,
+        Completed,
+        Responded,
+    ]
+
+
+def test_a_bad_date_slows_down_only_what_came_with_it() -> None:
+    client = logged_in()
+    say(client, FetchListing("1:*"))
+    row = b'* 1 FETCH (UID 1 RFC822.SIZE 100 INTERNALDATE "01-Jan-1970 00:00:05 +0000")\r\n'
+    hear(client, row)
+    assert [len(event.uids) for event in hear(client, row * 2) if isinstance(event, ListingRows)] == [2]
+    bad = row.replace(b"01-Jan", b"32-Jan")
+    assert hear(client, row + bad + row) == [rows(1, 1, 100, 5), rows(1, 1, 100, -1), rows(1, 1, 100, 5)]
+    assert [len(event.uids) for event in hear(client, row * 2) if isinstance(event, ListingRows)] == [2]
 
 
 # Bodies

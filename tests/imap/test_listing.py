@@ -82,6 +82,7 @@ def test_other_rows_have_no_shape(names: tuple[bytes, ...]) -> None:
         ROW.replace(b"UID 1 ", b""),
         ROW.replace(b"3012", b"-1"),
         ROW.replace(b"\\Seen", b"a\0b"),
+        ROW.replace(b"\\Seen", b"a" * 401),  # flags are remembered, so they are bounded
         ROW.replace(b"\r\n", b"\n"),
         ROW[:-1],
         b"x" + ROW,
