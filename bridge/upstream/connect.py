@@ -10,7 +10,7 @@ from OpenSSL.SSL import Error as TlsError
 from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IReactorPluggableNameResolver,
@@ -75,9 +75,11 @@ async def _reach(
     if upstream.security == "tls":
         endpoint = wrapClientTLS(tls, endpoint)
     waiting = endpoint.connect(_Quiet.forProtocol(make))
-    waiting.addTimeout(timeouts.connect, reactor)
+    waiting.addTimeout(timeouts.connect, reactor, onTimeoutCancel=_too_late)
     try:
         return cast("ImapConnection", await waiting)
+    except ConnectingCancelledError as error:
+        raise CancelledError from error  # Twisted's own word for it would pass for a bug
     except DNSLookupError as error:
         raise UpstreamUnavailable(f"the host name {upstream.host} is unknown; check it, or the name server") from error
     except (ConnectError, TimedOut) as error:
@@ -126,6 +128,11 @@ def _explained(trouble: Trouble, upstream: Upstream) -> Trouble:
     if "wrong version number" in reasons or "packet length too long" in reasons:
         return UpstreamUntrusted(f"{_place(upstream)} does not speak TLS there; try imap+starttls://")
     return UpstreamUnavailable(f"TLS with {_place(upstream)} failed: {reasons}")
+
+
+def _too_late(_: object, seconds: float) -> None:
+    """Whatever the endpoint makes of being cancelled, such as "no such host": it was our clock."""
+    raise TimedOut(seconds, "no answer")
 
 
 def _place(upstream: Upstream) -> str:
