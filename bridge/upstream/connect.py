@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.error import TimeoutError as AttemptTimedOut
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IReactorPluggableNameResolver,
@@ -140,6 +141,6 @@ def _place(upstream: Upstream) -> str:
 
 
 def _said(error: Exception) -> str:
-    if isinstance(error, TimedOut):
+    if isinstance(error, TimedOut | AttemptTimedOut):
         return "no answer in time"
     return str(error).rstrip(".")
