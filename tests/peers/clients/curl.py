@@ -61,8 +61,16 @@ class Curl:
         return contents(directory)
 
     def ask(self, account: Pop3Account, command: str) -> bytes:
-        """One command such as `UIDL`, `TOP 2 3` or `STAT`: the lines of its answer (none for a one-line answer)."""
+        """A command such as `UIDL` or `TOP 2 3`: the lines of its answer."""
         return self._curl(account, "", "--request", command)
+
+    def tell(self, account: Pop3Account, command: str) -> None:
+        """A command such as `NOOP` or `DELE 2`, whose answer is one line; curl shows nothing of it."""
+        self._curl(account, "", "--request", command, "--head")
+
+    def get(self, account: Pop3Account, number: int | None = None) -> bytes:
+        """What the URL alone stands for: LIST without a number, else RETR."""
+        return self._curl(account, "" if number is None else str(number))
 
     def _curl(self, account: Pop3Account, path: str, *options: str | Path) -> bytes:
         scheme = "pop3s" if account.tls == "implicit" else "pop3"

@@ -3,7 +3,6 @@
 Delivers to a Maildir with Unix line ends.
 """
 
-import re
 from pathlib import Path
 
 from attrs import frozen
@@ -19,10 +18,10 @@ from tests.peers.clients.seam import (
     contents,
     fresh,
     run,
+    unix_lines,
     words,
 )
 
-_LINE_END = re.compile(rb"\r*\n")
 _NO_PERMISSION = 77
 _TLS = {
     "none": ["--tls=off"],
@@ -45,8 +44,8 @@ class Mpop:
         return absent("mpop", "mpop")
 
     def comparable(self, message: bytes) -> bytes:
-        """The Maildir has Unix line ends, and CR CR LF is one of them."""
-        return _LINE_END.sub(b"\n", message)
+        """A Maildir has Unix line ends."""
+        return unix_lines(message)
 
     def fetch(self, account: Pop3Account, *, keep: bool, state: Path) -> list[bytes]:
         maildir = fresh(state)

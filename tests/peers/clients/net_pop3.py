@@ -3,15 +3,12 @@
 Its lines end as Unix lines do.
 """
 
-import re
 from pathlib import Path
 
 from attrs import frozen
 
 from tests.peers.clients import script
-from tests.peers.clients.seam import ALL_TLS, Auth, Pop3Account, Tls
-
-_LINE_END = re.compile(rb"\r*\n")
+from tests.peers.clients.seam import ALL_TLS, Auth, Pop3Account, Tls, unix_lines
 
 
 @frozen
@@ -34,8 +31,8 @@ class NetPop3:
         )
 
     def comparable(self, message: bytes) -> bytes:
-        """Unix line ends; any CRs before the LF belong to it."""
-        return _LINE_END.sub(b"\n", message)
+        """The lines that it hands out end as Unix lines do."""
+        return unix_lines(message)
 
     def fetch(self, account: Pop3Account, *, keep: bool, state: Path) -> list[bytes]:
         return script.fetch("perl", "fetch.pl", account, keep=keep, state=state)

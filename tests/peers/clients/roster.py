@@ -13,6 +13,7 @@ from tests.peers.clients.net_pop3 import NetPop3
 from tests.peers.clients.node_pop3 import NodePop3
 from tests.peers.clients.poplib_script import PoplibScript
 from tests.peers.clients.seam import Client
+from tests.peers.clients.thunderbird import Thunderbird
 
 FAST: tuple[Client, ...] = (
     PoplibScript(),
@@ -24,14 +25,16 @@ FAST: tuple[Client, ...] = (
 )
 """Part of every test run."""
 
-SLOW: tuple[Client, ...] = (Getmail(), NetPop3(), NetPop(), NodePop3())
+THUNDERBIRD = Thunderbird()
+
+SLOW: tuple[Client, ...] = (Getmail(), NetPop3(), NetPop(), NodePop3(), THUNDERBIRD)
 """Only in the long run."""
 
-DETECTORS: tuple[Client, ...] = (PoplibScript(), Curl(), Mpop(), NetPop(), NetPop3(), NodePop3())
+DETECTORS: tuple[Client, ...] = (PoplibScript(), Curl(), Mpop(), NetPop(), NetPop3(), NodePop3(), THUNDERBIRD)
 """They store what they get, octet for octet or nearly, and one reply too many or too few stops them."""
 
 MENDERS: tuple[Client, ...] = tuple(client for client in FAST + SLOW if client not in DETECTORS)
-"""They store a message that is out of shape as one that is not."""
+"""They may store a message that is out of shape as one that is not."""
 
 
 def programs(clients: Iterable[Client] = FAST + SLOW) -> list[object]:

@@ -4,6 +4,7 @@ A program that hangs is a failure with its name, never a test that waits for eve
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,8 @@ class Client(Protocol):
         ...
 
 
-NO_TLS: frozenset[Tls] = frozenset({"none"})
+_LINE_END = re.compile(rb"\r*\n")
+
 ALL_TLS: frozenset[Tls] = frozenset({"none", "stls", "implicit"})
 USER_PASS: frozenset[Auth] = frozenset({"any", "user"})
 
@@ -100,6 +102,11 @@ def contents(directory: Path) -> list[bytes]:
 def header_ended(message: bytes, line_end: bytes = b"\r\n") -> bytes:
     """A header without the empty line after it is given one, as programs that take messages apart do."""
     return message if line_end * 2 in line_end + message else message + line_end
+
+
+def unix_lines(message: bytes) -> bytes:
+    """Lines that end with LF alone, as mail programs on Unix store them. CRs before a CRLF count as part of it."""
+    return _LINE_END.sub(b"\n", message)
 
 
 def run(
