@@ -142,6 +142,7 @@ class ImapConnection(Protocol):
         self._body_uid: Uid | None = None
         self._timer: IDelayedCall | None = None
         self._paused = False
+        self._lost = False
         self._goodbye = ""
 
     # What the source asks for.
@@ -187,7 +188,8 @@ class ImapConnection(Protocol):
         """End now, whatever is under way."""
         if self.ended is None:
             self._end(UpstreamUnavailable("the connection was given up"))
-        self.transport.abortConnection()
+        if not self._lost:  # Twisted 26.4 aborts no TLS connection that is gone without an AttributeError
+            self.transport.abortConnection()
 
     def _given_up(self) -> None:
         """Cancelled. It is no trouble of upstream's: whoever waits here shall neither say so nor try again."""
@@ -239,6 +241,7 @@ class ImapConnection(Protocol):
         self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
         self.client.end_of_stream()
         if self.ended is None:
             said = f": {self._goodbye}" if self._goodbye else ""
@@ -273,7 +276,7 @@ class ImapConnection(Protocol):
                 self._body_begins(uid, origin or 0, size)
             case BodyEnded(uid):
                 self._body_ends(uid)
-            case BodyAbsent():
+            case BodyAbsent() | Idling():
                 self._progress()
             case Challenged(octets):
                 asked = next(iter(self._asked.values()), None)
@@ -285,8 +288,6 @@ class ImapConnection(Protocol):
             case Greeted(status):
                 self._progress()
                 self.greeted.callback(status)
-            case Idling():
-                self._progress()
 
     def _responded(self, response: Response) -> None:
         match response:
