@@ -1,5 +1,6 @@
 """Sessions in memory: clients on one side, a mailbox in memory on the other, and a clock that only the test moves."""
 
+import contextlib
 import datetime as dt
 import tempfile
 from collections.abc import Callable, Sequence
@@ -192,6 +193,14 @@ class TlsClient(Client):
     def __init__(self, tcp: FakeTcp, clock: Clock) -> None:
         super().__init__(tcp, clock)
         self._tls: SSL.Connection | None = None
+
+    def hello(self, most: int) -> None:
+        """So many octets of a handshake, and no more."""
+        tls = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+        tls.set_connect_state()
+        with contextlib.suppress(SSL.WantReadError):
+            tls.do_handshake()
+        self.tcp.deliver(tls.bio_read(65536)[:most])
 
     def shake(self) -> None:
         self._tls = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)

@@ -6,8 +6,9 @@ is played again and dropped at each of these turns. A second reading of `downstr
 
 import pytest
 
-from bridge.events import BugMet, LoginRefused
-from tests.downstream.stage import HELLO, Client, Stage
+from bridge.events import BugMet, LoginRefused, SessionClosed, UpstreamLost
+from bridge.maildrop.errors import UpstreamUnavailable
+from tests.downstream.stage import HELLO, Client, Stage, TlsClient
 
 MESSAGES = (HELLO, b"Subject: long\r\n\r\n" + b"x" * 70 + b"\r\n.\r\n" * 30, b"Subject: third\r\n\r\n")
 SCRIPTS = {
@@ -23,8 +24,8 @@ INPUT, OUTPUT = 4, 10
 
 def play(way: str, script: bytes, drop_at: int | None) -> tuple[Stage, Client, int]:
     """Until the session has ended by itself, or was dropped before that turn; the last is how many turns it took."""
-    stage = Stage(*MESSAGES, implicit=way == "tls", chunk=50)
-    client = stage.connect()
+    stage = Stage(*MESSAGES, implicit=way == "tls", tls=way == "stls", chunk=50)
+    client = _connected(stage, way)
     stage.upstream.slow = True
     sends = [script[i : i + INPUT] for i in range(0, len(script), INPUT)]
     turn = 0
@@ -43,7 +44,17 @@ def play(way: str, script: bytes, drop_at: int | None) -> tuple[Stage, Client, i
     return stage, client, turn
 
 
-@pytest.mark.parametrize("way", ["plain", "tls"])
+def _connected(stage: Stage, way: str) -> Client:
+    if way != "stls":
+        return stage.connect()
+    client = TlsClient(stage.accept(), stage.clock)
+    client.say(b"STLS\r\n")
+    client.shake()
+    client.heard = b""
+    return client
+
+
+@pytest.mark.parametrize("way", ["plain", "tls", "stls"])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_client_lost_at_any_turn_leaves_nothing_behind(way: str, name: str) -> None:
     _, whole, turns = play(way, SCRIPTS[name], None)
@@ -80,4 +91,35 @@ def test_a_refused_password_is_in_the_log_also_when_the_client_does_not_wait_for
     client.drop()
 
     assert [event.login for event in stage.told(LoginRefused)] == ["ann"]
+    stage.nothing_left()
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_client_lost_at_any_octet_of_its_handshake_leaves_nothing_behind(implicit: bool) -> None:
+    for octets in range(0, 600, 7):
+        stage = Stage(HELLO, implicit=implicit, tls=True)
+        tcp = stage.accept()
+        if not implicit:
+            tcp.deliver(b"STLS\r\n")
+        client = TlsClient(tcp, stage.clock)
+        client.hello(octets)
+        client.drop()
+
+        stage.nothing_left()
+        assert len(stage.told(SessionClosed)) == 1
+
+
+@pytest.mark.parametrize("step", ["list", "stream", "inside", "top"])
+def test_what_upstream_says_when_its_client_has_gone_is_no_trouble(step: str) -> None:
+    """A source that is cancelled may end in a refusal of its own; nobody is to look for it in the log."""
+    stage = Stage(*MESSAGES, chunk=50)
+    client = stage.connect()
+    gate = stage.upstream.hold(step)
+    gate._canceller = lambda d: d.errback(UpstreamUnavailable("the transfer was stopped"))
+    client.say(b"USER ann\r\nPASS right password\r\nRETR 2\r\nTOP 2 1\r\n")
+    client.drop()
+
+    assert not stage.told(UpstreamLost)
+    assert not stage.told(BugMet)
+    assert stage.closed.how == "the client closed the connection"
     stage.nothing_left()

@@ -731,6 +731,46 @@ def test_a_message_under_way_is_cut_without_a_terminator_when_the_service_stops(
     stage.nothing_left()
 
 
+def test_upstream_lost_while_the_service_stops_changes_nothing() -> None:
+    stage = Stage(BIG[:5000])
+    client = stalled(stage.logged_in())
+    first = stage.upstream.hold("inside")
+    client.say(b"RETR 1\r\n")
+    second = stage.upstream.hold("inside")
+    first.callback(None)
+    stage.sessions.shut("the server stopped")
+    second.errback(UpstreamUnavailable("upstream hung up"))
+    client.drop()
+
+    assert len(stage.told(SessionClosed)) == 1
+    stage.nothing_left()
+
+
+def test_a_client_that_was_not_read_from_is_told_too_and_ends() -> None:
+    for implicit in (False, True):
+        stage = Stage(HELLO, implicit=implicit)
+        client = stage.logged_in()
+        stage.upstream.hold("stream")
+        client.say(b"RETR 1\r\n" + b"NOOP\r\n" * 10_000)
+        assert not client.tcp.reading
+        stage.sessions.shut("the server stopped")
+        client.settle()
+
+        assert client.gone()
+        stage.nothing_left()
+
+
+def test_what_a_client_says_behind_the_end_is_not_heard() -> None:
+    stage = Stage(HELLO, implicit=True)
+    client = stalled(stage.logged_in())
+    client.say(b"QUIT\r\n")
+    client.say(b"NOOP\r\n")  # TLS still reads: it waits for the client's farewell
+    client.reads = True
+
+    assert client.settle() == b"+OK goodbye\r\n"
+    stage.nothing_left()
+
+
 def test_a_login_under_way_ends_when_the_service_stops() -> None:
     stage = Stage(HELLO)
     client = stage.connect()
