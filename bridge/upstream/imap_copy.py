@@ -15,6 +15,7 @@ from bridge.imap.responses import Code, Copied, Searched, Status
 from bridge.maildrop.errors import MailboxReplaced
 from bridge.names import Uid
 from bridge.upstream.imap_connection import ImapConnection
+from bridge.upstream.together import together
 
 MESSAGE_ID = "HEADER.FIELDS (MESSAGE-ID)"
 _ID = re.compile(rb"<[\x21-\x3d\x3f-\x7e]{1,900}>")
@@ -71,10 +72,10 @@ class _Sizes:
 async def _name(connection: ImapConnection, uid: int) -> tuple[bytes, int] | None:
     """What the copy must have in common with the message: Message-ID and size."""
     header, sizes = _Held(), _Sizes()
-    fetching = connection.ask(FetchBody(Uid(uid), section=MESSAGE_ID), body=header)
-    sizing = connection.ask(FetchListing(str(uid)), rows=sizes.add)
-    await fetching
-    await sizing
+    await together(
+        connection.ask(FetchBody(Uid(uid), section=MESSAGE_ID), body=header),
+        connection.ask(FetchListing(str(uid)), rows=sizes.add),
+    )
     found = _ID.search(header.octets)
     size = sizes.by_uid.get(uid)
     return (found.group(), size) if found is not None and size is not None else None

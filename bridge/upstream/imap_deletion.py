@@ -17,6 +17,7 @@ from bridge.maildrop.source import Deletion
 from bridge.names import to_ranges
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_copy import confirmed_copies
+from bridge.upstream.together import together
 
 LONGEST_SET = 4000
 """Octets of a UID set in one command; servers take lines of 8,000 at least (RFC 7162, section 4)."""
@@ -92,9 +93,7 @@ async def _expunge(
         if account.expunge_without_uidplus and not left:
             await _expunge_if_alone(connection, uid_set)
         return left  # flagged is what this server can do (S19)
-    storing = connection.ask(Store(uid_set, DELETED))
-    expunging = connection.ask(Expunge(uid_set))
-    stored, expunged = await storing, await expunging
+    stored, expunged = await together(connection.ask(Store(uid_set, DELETED)), connection.ask(Expunge(uid_set)))
     if not stored.ok:
         tally.note(stored.status, "flag them")
     if not expunged.ok:

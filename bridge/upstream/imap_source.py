@@ -7,7 +7,7 @@ message ends that message.
 from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
@@ -42,6 +42,7 @@ from bridge.maildrop.source import Deletion, Sink
 from bridge.names import Uid, UidValidity
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import carry_out, uid_sets
+from bridge.upstream.together import together
 from bridge.version import __version__
 from bridge.violation import ProtocolViolation
 
@@ -166,7 +167,7 @@ class ImapSource:
         adder = _adder(connection, listing) if listing is not None else None
         rows = connection.ask(FetchListing("1:*"), rows=adder) if adder is not None else None
         asked = [d for d in (*before, trash, selecting, rights, rows) if d is not None]
-        answers = dict(zip(map(id, asked), await _together(asked), strict=True))
+        answers = dict(zip(map(id, asked), await together(*asked), strict=True))
 
         selected = answers[id(selecting)]
         if not selected.ok:
@@ -323,14 +324,6 @@ async def _present(connection: ImapConnection) -> set[int]:
         if code is None or code.name != "MESSAGELIMIT" or min(part, default=1) == 1:
             return present
         criteria = ("UID", f"1:{min(part) - 1}")
-
-
-async def _together(asked: "list[Deferred[Answer]]") -> "list[Answer]":
-    """All answers, or the Trouble that ended them."""
-    try:
-        return await gatherResults(asked, consumeErrors=True)
-    except FirstError as first:
-        raise first.subFailure.value from None  # type: ignore[misc]  # a Failure's value is an exception
 
 
 def _not_opened(name: str, status: Status) -> Trouble:
