@@ -105,7 +105,7 @@ async def _expunge_if_alone(connection: ImapConnection, uid_set: str) -> None:
     """The race that the owner accepted: somebody may flag a message between these two commands."""
     flagged = await connection.ask(Search(("DELETED",), returning=False))
     ours = await connection.ask(Search(("UID", uid_set, "DELETED"), returning=False))
-    if _found(flagged) == _found(ours):
+    if _found(ours) and _found(flagged) == _found(ours):  # a search that was refused finds nothing
         await connection.ask(ExpungeAll())
 
 
