@@ -25,8 +25,14 @@ LONGEST_SET = 4000
 DELETED = ("\\Deleted",)
 
 
-def uid_sets(uids: Iterable[int]) -> Iterator[str]:
-    """These UIDs as sets that fit in one command each."""
+def uid_sets(uids: Iterable[int], *, most: int | None = None) -> Iterator[str]:
+    """These UIDs as sets that fit in one command each, with no more than `most` messages in one."""
+    ordered = sorted(set(uids))
+    for start in range(0, len(ordered), most or len(ordered) or 1):
+        yield from _lines(ordered[start : start + most] if most else ordered)
+
+
+def _lines(uids: Iterable[int]) -> Iterator[str]:
     held: list[str] = []
     octets = 0
     for first, last in to_ranges(uids):
@@ -38,6 +44,12 @@ def uid_sets(uids: Iterable[int]) -> Iterator[str]:
         octets += len(text) + 1
     if held:
         yield ",".join(held)
+
+
+def _most(connection: ImapConnection) -> int | None:
+    """How many messages this server deals with in one command (MESSAGELIMIT, RFC 9738); None for all."""
+    named = [name.partition("=")[2] for name in connection.client.capabilities if name.startswith("MESSAGELIMIT=")]
+    return int(named[0]) or None if named and named[0].isdecimal() and len(named[0]) < 10 else None
 
 
 @define
@@ -62,7 +74,7 @@ async def carry_out(
 ) -> Deletion:
     """`done` counts the messages that are gone or carry the flag, as upstream itself says afterwards."""
     tally = _Tally()
-    for uid_set in uid_sets(uids):
+    for uid_set in uid_sets(uids, most=_most(connection)):
         match policy:
             case Policy.FLAG:
                 tally.left += await _flag(connection, uid_set, tally)
@@ -112,13 +124,9 @@ async def _expunge_if_alone(connection: ImapConnection, uid_set: str) -> None:
 async def _move(connection: ImapConnection, mailbox: Mailbox, uid_set: str, tally: _Tally) -> int:
     assert mailbox.trash is not None
     moved = await connection.ask(Move(uid_set, mailbox.trash))
-    remaining = await _still_there(connection, uid_set)
-    if moved.ok and remaining and moved.status.code is not None and moved.status.code.name == "MESSAGELIMIT":
-        rest = next(uid_sets(remaining))
-        return await _move(connection, mailbox, rest, tally) if rest != uid_set else len(remaining)
     if not moved.ok:
         tally.note(moved.status, f"move them to {mailbox.trash}")
-    return len(remaining)
+    return len(await _still_there(connection, uid_set))
 
 
 async def _copy_away(
