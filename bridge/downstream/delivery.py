@@ -16,7 +16,7 @@ class Line(Protocol):
     def write(self, octets: bytes) -> None: ...
 
     def follow(self, flow: Flow | None) -> None:
-        """Who is to be paused and resumed with the client from now on."""
+        """Who is to be paused and resumed with the client until the command has been answered."""
 
 
 class Delivery:
@@ -51,11 +51,6 @@ class Delivery:
             self._line.write(self._held)
         self._held = stuffed
 
-    def give_up(self) -> None:
-        """The message will not become whole."""
-        self._line.follow(None)
-
     def finish(self) -> None:
         """The message is whole: its last octets and the terminator."""
-        self._line.follow(None)
         self._line.write(self._status + self._held + self._message.end())

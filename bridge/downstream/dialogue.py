@@ -309,7 +309,6 @@ class Dialogue:
             self.over = self._gone[number] >= GONE_AT_MOST
             return refused(gone)
         except Trouble as trouble:
-            delivery.give_up()
             if not self.over:  # else it was the client that went
                 self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
             if isinstance(trouble, MailboxReplaced):

@@ -293,7 +293,7 @@ class Session(Protocol):
 
     def _work_ended(self, _: object) -> None:
         self._working = None
-        self.follow(None)
+        self.follow(None)  # however the message ended
         if self._gone:
             self._leave()
         elif not self._proceeding:

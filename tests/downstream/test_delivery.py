@@ -64,13 +64,11 @@ def test_it_is_written_only_when_a_piece_really_left() -> None:
     assert (delivery.written, line.writes[:]) == (True, [b"+OK\r\nfirst"])
 
 
-def test_whoever_sends_it_is_followed_until_it_ends_one_way_or_the_other() -> None:
-    assert [bool(flow) for flow in delivered(b"x").followed] == [True, False]
+def test_whoever_sends_it_is_followed_and_nothing_is_written_before_the_first_octet() -> None:
     line, flow = Recorder(), MemoryFlow()
-    delivery = Delivery(line, b"+OK\r\n", MessageOctets())
-    delivery.begin(flow)
-    delivery.give_up()
-    assert line.followed == [flow, None]
+    Delivery(line, b"+OK\r\n", MessageOctets()).begin(flow)
+
+    assert line.followed == [flow]
     assert line.writes == []
 
 

@@ -10,7 +10,7 @@ from bridge.config import Limits
 from bridge.downstream.outflow import HIGH
 from bridge.downstream.protocol import READ_AHEAD
 from bridge.events import BugMet, QuirkMet, SessionClosed, SessionOpened
-from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.maildrop.errors import MessageGone, UpstreamUnavailable
 from tests.downstream.stage import HELLO, LOGIN, Client, FakeTcp, Stage, TlsClient, at_every_split, timeouts
 
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 98 + b"\r\n") * 10_000
@@ -297,20 +297,26 @@ def test_a_client_that_stops_reading_inside_a_message_pauses_it_and_goes_on() ->
     assert not flow.paused
 
 
-def test_a_message_whose_last_octets_fill_the_buffer_leaves_nobody_paused() -> None:
-    """The flow is told to go on when its message ends: the next message comes through the same connection."""
-    stage = Stage(BIG[: HIGH + 2000], chunk=HIGH + 1000)
+@pytest.mark.parametrize("end", [None, UpstreamUnavailable("upstream hung up"), MessageGone("gone"), KeyError("a bug")])
+def test_a_flow_that_is_paused_when_its_message_ends_is_let_go_however_it_ends(end: Exception | None) -> None:
+    """The next message comes through the same connection, which would otherwise hang, and only with some timing."""
+    stage = Stage(BIG[: 2 * HIGH], chunk=2 * HIGH - 10)
     client = stalled(stage.logged_in())
     gate = stage.upstream.hold("inside")
     client.say(b"RETR 1\r\n")
     (flow,) = stage.upstream.sources[0].flows
-    session = next(iter(stage.sessions.open))
-    session._pace.pauseProducing()  # between two chunks
+    (session,) = stage.sessions.open
+    session._pace.pauseProducing()  # what the transport says when its buffer is full
     assert flow.told == ["pause"]
 
-    gate.errback(UpstreamUnavailable("upstream hung up"))
+    if end is not None:
+        gate.errback(end)
+    else:
+        flow.paused = False  # its last octets were under way already
+        gate.callback(None)
 
-    assert flow.told == ["pause", "resume"]
+    assert flow.told[0] == "pause"
+    assert flow.told[-1] == "resume"
     client.drop()
     stage.nothing_left()
 
