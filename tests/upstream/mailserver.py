@@ -35,6 +35,7 @@ class Folder:
     read_only: bool = False
     permanent: str = "\\Deleted \\Seen \\*"
     rights: str = "lrswite"
+    stuck: set[int] = Factory(set)  # UIDs that stay whatever is asked
 
     def append(self, octets: bytes, flags: Iterable[str] = ()) -> int:
         uid = self.uidnext
@@ -66,6 +67,7 @@ class Store:
     password: bytes = b"wonder"
     greeting: str = "* OK [CAPABILITY {capabilities}] ready"
     copyuid: bool = True
+    most: int | None = None  # messages that one command deals with (MESSAGELIMIT, RFC 9738)
     faults: dict[int, Fault] = field(factory=dict)
     edit: Callable[[str, bytes], bytes] = lambda _, answer: answer
     exchanges: int = 0
@@ -217,7 +219,7 @@ class MailServer(Protocol):
         if verb == "AUTHENTICATE":
             return self._authenticate(rest)
         if verb in {"SELECT", "EXAMINE"}:
-            return self._select(rest.strip('"'), read_only=verb == "EXAMINE")
+            return self._select(rest, read_only=verb == "EXAMINE")
         if self._folder is None:
             raise Refused("BAD select first")
         if verb == "UID FETCH":
@@ -259,9 +261,10 @@ class MailServer(Protocol):
         return self._lines([], f"OK [CAPABILITY {self._store.capabilities}] in")
 
     def _found(self, name: str) -> Folder:
-        if name not in self._store.folders:
+        folder = self._store.folders.get(name.strip('"'))
+        if folder is None:
             raise Refused("NO [NONEXISTENT] no such mailbox")
-        return self._store.folders[name]
+        return folder
 
     def _select(self, name: str, *, read_only: bool) -> bytes:
         self._folder = None
@@ -283,7 +286,8 @@ class MailServer(Protocol):
         spans = [
             tuple(last if end == "*" else int(end) for end in (span.split(":") * 2)[:2]) for span in uids.split(",")
         ]
-        return [(uid, one) for uid, one in there if any(min(s) <= uid <= max(s) for s in spans)]
+        wanted = [(uid, one) for uid, one in there if any(min(s) <= uid <= max(s) for s in spans)]
+        return wanted if self._store.most is None else wanted[-self._store.most :]
 
     def _news(self) -> list[str]:
         """What others have done to the selected mailbox."""
@@ -313,7 +317,7 @@ class MailServer(Protocol):
 
     def _expunge(self, uids: set[int]) -> list[str]:
         assert self._folder is not None
-        for uid in uids:
+        for uid in uids - self._folder.stuck:
             del self._folder.messages[uid]
         return self._news()
 
@@ -323,7 +327,7 @@ class MailServer(Protocol):
         return self._expunge({uid for uid, one in self._wanted(rest) if "\\Deleted" in one.flags})
 
     def _copy(self, rest: str, *, move: bool) -> bytes:
-        uids, _, name = rest.partition(" ")
+        uids, _, name = rest.replace('"', "").partition(" ")
         if move and "MOVE" not in self._store.capabilities:
             raise Refused("BAD no MOVE")
         if name not in self._store.folders:

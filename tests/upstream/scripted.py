@@ -114,8 +114,8 @@ class Scripted(Protocol):
 
 def _steps(script: str) -> list[tuple[str, str]]:
     steps = []
-    for line in script.strip().splitlines():
-        found = _STEP.fullmatch(line.strip())
+    for line in filter(str.strip, script.splitlines()):
+        found = _STEP.fullmatch(line.lstrip())
         assert found is not None, f"no step: {line!r}"
         steps.append((found[1], found[2]))
     return steps

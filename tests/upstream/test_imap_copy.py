@@ -1,0 +1,122 @@
+"""An original is removed only when its own copy is certain (S18); a duplicate is better than a loss."""
+
+from bridge.maildrop.errors import MailboxReplaced, Trouble
+from tests.upstream.mailserver import BARE, DOVECOT, Store
+from tests.upstream.network import NetworkTestCase
+from tests.upstream.session import Session, mail, with_messages
+
+WITHOUT_MOVE = DOVECOT.replace(" MOVE", "")
+
+
+class CopyTest(NetworkTestCase):
+    def opened(self, store: Store) -> Session:
+        session = Session(store, delete="trash")
+        session.list()
+        return session
+
+    def store(self, *messages: bytes, copyuid: bool = False) -> Store:
+        return with_messages(*messages, capabilities=WITHOUT_MOVE, copyuid=copyuid)
+
+    def test_copyuid_is_believed(self) -> None:
+        store = self.store(mail("a"), mail("b"), copyuid=True)
+        self.assertEqual(self.opened(store).delete(1, 2).done, 2)
+        self.assertNotIn("EXAMINE", store.verbs())
+
+    def test_copyuid_for_some_confirms_no_others(self) -> None:
+        for lie in (b"COPYUID 9 1 1", b"COPYUID 9 1,77 1,2", b"COPYUID 9 77:78 1:2"):
+            store = self.store(mail("a"), mail("b"), copyuid=True)
+            session = self.opened(store)
+            store.edit = lambda _, answer, lie=lie: answer.replace(b"COPYUID 9 1,2 1,2", lie)
+            outcome = session.delete(1, 2)
+            self.assertEqual(outcome.done, int(b" 1" in lie[:11]))
+            self.assertIn(2, store.inbox.messages)
+
+    def test_copyuid_that_makes_no_sense_is_not_used(self) -> None:
+        for lie in (b"COPYUID 9 1:2 1", b"COPYUID x", b"COPYUID 9 1:99999999 1:99999999"):
+            store = self.store(mail("a"), mail("b"), copyuid=True)
+            session = self.opened(store)
+            store.edit = lambda _, answer, lie=lie: answer.replace(b"COPYUID 9 1,2 1,2", lie)
+            self.assertEqual(session.delete(1, 2).done, 2)
+            self.assertIn("EXAMINE", store.verbs())
+
+    def test_the_copy_is_found_by_message_id_and_size(self) -> None:
+        store = self.store(mail("a"), mail("b"))
+        self.assertEqual(self.opened(store).delete(1, 2).done, 2)
+        self.assertEqual((len(store.inbox.messages), len(store.trash.messages)), (0, 2))
+
+    def test_the_same_message_id_with_another_size_is_another_message(self) -> None:
+        store = self.store(mail("a"))
+        session = self.opened(store)
+
+        def lose(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID COPY"):
+                store.trash.messages[1].octets = mail("a", 5000)
+            return answer
+
+        store.edit = lose
+        self.assertEqual(session.delete(1).done, 0)
+        self.assertIn(1, store.inbox.messages)
+
+    def test_a_message_without_message_id_is_never_certain(self) -> None:
+        for octets in (
+            b"Subject: a\r\n\r\nb\r\n",
+            b"Message-ID: none\r\n\r\nb\r\n",
+            b"Message-ID: <" + b"x" * 5000 + b">\r\n\r\n",
+        ):
+            store = self.store(octets)
+            outcome = self.opened(store).delete(1)
+            self.assertEqual((outcome.done, outcome.temporary), (0, True))
+            self.assertIn(1, store.inbox.messages)
+
+    def test_a_target_full_of_the_same_message_id_is_not_searched_through(self) -> None:
+        store = self.store(mail("a"))
+        for _ in range(1001):
+            store.trash.append(mail("a"))
+        self.assertEqual(self.opened(store).delete(1).done, 0)
+
+    def test_refusals_on_the_way_confirm_nothing(self) -> None:
+        for command in ("EXAMINE", "UID SEARCH", "UID FETCH 1 (UID BODY", "UID FETCH 1 (UID RFC822"):
+            for status in (b"NO no", b"BAD what", b"OK but nothing"):
+                store = self.store(mail("a"))
+                session = self.opened(store)
+
+                def refuse(text: str, answer: bytes, command: str = command, status: bytes = status) -> bytes:
+                    tag = answer.splitlines()[-1].split()[0]
+                    return tag + b" " + status + b"\r\n" if text.startswith(command) else answer
+
+                store.edit = refuse
+                running = session.network.start(session.source.delete([1]))
+                try:
+                    running.result()
+                except Trouble:
+                    self.assertIn(1, store.inbox.messages)
+                if 1 not in store.inbox.messages:
+                    self.assertEqual(len(store.trash.messages), 1)
+                if command != "EXAMINE":
+                    self.assertIn(1, store.inbox.messages)
+
+    def test_the_mailbox_cannot_be_opened_again_after_the_look(self) -> None:
+        """Even where both mailboxes have the same UIDVALIDITY, nothing is marked in the wrong one."""
+        for replaced in (True, False):
+            store = self.store(mail("a"))
+            store.trash.uidvalidity = 7
+            session = self.opened(store)
+
+            def refuse(text: str, answer: bytes, replaced: bool = replaced) -> bytes:
+                if text.startswith("SELECT") and replaced:
+                    return answer.replace(b"UIDVALIDITY 7", b"UIDVALIDITY 8")
+                if text.startswith("SELECT"):
+                    return answer.splitlines()[-1].split()[0] + b" NO no\r\n"
+                return answer
+
+            store.edit = refuse
+            running = session.network.start(session.source.delete([1]))
+            self.assertIsInstance(running.trouble(), MailboxReplaced)
+            self.assertEqual(store.inbox.messages[1].flags, set())
+            self.assertEqual(store.trash.messages[1].flags, set())
+            self.assertNotIn("UID STORE", store.verbs())
+
+    def test_on_the_barest_server(self) -> None:
+        store = with_messages(mail("a"), mail("b"), capabilities=BARE, copyuid=False)
+        self.assertEqual(self.opened(store).delete(1, 2).done, 2)
+        self.assertEqual([one.flags for one in store.inbox.messages.values()], [{"\\Deleted"}] * 2)

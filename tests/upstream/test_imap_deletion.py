@@ -1,0 +1,367 @@
+"""QUIT upstream: what was marked and nothing else, and the truth about it (S16-S20; faults 10, 11, 13, 14)."""
+
+from collections.abc import Callable
+
+from bridge.maildrop.errors import Trouble, UpstreamUnavailable
+from bridge.maildrop.source import Deletion
+from bridge.upstream import imap_deletion
+from bridge.upstream.imap_deletion import LONGEST_SET, uid_sets
+from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
+from tests.upstream.network import NetworkTestCase
+from tests.upstream.session import Session, mail, with_messages
+
+DELETED = {"\\Deleted"}
+
+
+def five(capabilities: str = DOVECOT, **store: object) -> Store:
+    """Of five messages, the fourth was marked by somebody else; the fifth is flagged and read."""
+    made = with_messages(*(mail(f"m{number}") for number in range(1, 6)), capabilities=capabilities, **store)
+    made.inbox.messages[4].flags = {"\\Deleted"}
+    made.inbox.messages[5].flags = {"\\Flagged", "\\Seen"}
+    return made
+
+
+def without(*words: str) -> str:
+    return " ".join(word for word in DOVECOT.split() if word not in words)
+
+
+def refusing(*commands: str, status: str = "NO [NOPERM] no", once: bool = False) -> Callable[[str, bytes], bytes]:
+    """Answers these with a refusal. What they did is undone by nobody: use it for commands that were not run."""
+    left = [1 if once else 10**9]
+
+    def edit(text: str, answer: bytes) -> bytes:
+        if text.startswith(commands) and left[0]:
+            left[0] -= 1
+            return answer.splitlines()[-1].split()[0] + f" {status}\r\n".encode()
+        return answer
+
+    return edit
+
+
+class Case(NetworkTestCase):
+    def opened(self, store: Store, **settings: object) -> Session:
+        session = Session(store, **settings)
+        session.list()
+        return session
+
+    def assertNoBareExpunge(self, store: Store) -> None:  # noqa: N802  # as trial's own
+        """S19: neither is ever sent."""
+        self.assertFalse([text for text in store.commands if text.split()[0] in {"EXPUNGE", "CLOSE"}])
+
+    def assertOthersUntouched(self, store: Store) -> None:  # noqa: N802  # as trial's own
+        self.assertEqual(store.inbox.messages[4].flags, DELETED)
+        self.assertEqual(store.inbox.messages[5].flags, {"\\Flagged", "\\Seen"})
+        self.assertNoBareExpunge(store)
+
+
+class FlagTest(Case):
+    def test_the_flag_is_set_and_nothing_is_expunged(self) -> None:
+        for capabilities in (DOVECOT, BARE):
+            store = five(capabilities)
+            self.assertEqual(self.opened(store).delete(1, 3), Deletion(2, 2))
+            self.assertEqual([store.inbox.messages[uid].flags for uid in (1, 2, 3)], [DELETED, set(), DELETED])
+            self.assertOthersUntouched(store)
+
+    def test_a_refused_store(self) -> None:
+        store = five()
+        session = self.opened(store)
+
+        def refuse(text: str, answer: bytes) -> bytes:
+            for message in store.inbox.messages.values():
+                message.flags -= DELETED
+            return refusing("UID STORE")(text, answer)
+
+        store.edit = refuse
+        outcome = session.delete(1, 3)
+        self.assertEqual((outcome.asked, outcome.done, outcome.temporary), (2, 0, False))
+        self.assertIn("refused to flag", outcome.why_not)
+
+    def test_an_ok_that_is_not_true(self) -> None:
+        """Dovecot on a read-only disk."""
+        store = five()
+        session = self.opened(store)
+
+        def forget(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID STORE"):
+                store.inbox.messages[3].flags.clear()
+            return answer
+
+        store.edit = forget
+        outcome = session.delete(1, 3)
+        self.assertEqual((outcome.asked, outcome.done, outcome.temporary), (2, 1, True))
+        self.assertIn("said OK and still has them", outcome.why_not)
+
+    def test_what_others_removed_meanwhile_is_gone(self) -> None:
+        store = five()
+        session = self.opened(store)
+        del store.inbox.messages[3]
+        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+
+    def test_no_answer_to_what_became_of_them_is_no_success(self) -> None:
+        for status in ("NO not now", "BAD what"):
+            for delete in ("flag", "expunge", "trash"):
+                for capabilities in (DOVECOT, BARE):
+                    store = five(capabilities)
+                    session = self.opened(store, delete=delete, trash="Trash")
+                    store.edit = refusing(
+                        "UID FETCH", "UID STORE", "UID EXPUNGE", "UID MOVE", "UID COPY", status=status
+                    )
+                    running = session.network.start(session.source.delete([1, 3]))
+                    try:
+                        self.assertEqual(running.result().done, 0)
+                    except Trouble:
+                        pass
+
+    def test_a_session_that_ends_without_quit_marks_nothing(self) -> None:
+        """S16; and RSET is nothing upstream at all."""
+        for end in ("close", "abandon"):
+            store = five()
+            session = self.opened(store)
+            session.stream(1)
+            session.top(2, 10)
+            getattr(session.source, end)()
+            session.network.wait(11)
+            self.assertFalse({"UID STORE", "UID EXPUNGE", "UID MOVE", "UID COPY"} & set(store.verbs()))
+            self.assertOthersUntouched(store)
+
+
+class ExpungeTest(Case):
+    def test_exactly_these_are_removed(self) -> None:
+        store = five()
+        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
+        self.assertOthersUntouched(store)
+
+    def test_without_uidplus_they_are_flagged_only(self) -> None:
+        store = five(without("UIDPLUS"))
+        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(store.inbox.messages[1].flags | store.inbox.messages[3].flags, DELETED)
+        self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
+        self.assertOthersUntouched(store)
+
+    def test_imap4rev2_has_uid_expunge_without_saying_uidplus(self) -> None:
+        store = five("IMAP4rev1 IMAP4rev2 X-UIDPLUS")
+        self.opened(store, delete="expunge").delete(1)
+        self.assertNotIn(1, store.inbox.messages)
+
+    def test_a_refused_expunge_is_told(self) -> None:
+        store = five()
+        session = self.opened(store, delete="expunge")
+        store.inbox.stuck = {1, 3}
+        store.edit = refusing("UID EXPUNGE", status="NO [INUSE] busy")
+        outcome = session.delete(1, 3)
+        self.assertEqual((outcome.done, outcome.temporary, outcome.detail), (0, True, "busy"))
+        self.assertIn("refused to expunge", outcome.why_not)
+
+    def test_success_in_part_is_counted_truly(self) -> None:
+        store = five()
+        session = self.opened(store, delete="expunge")
+        store.inbox.stuck = {3}
+        outcome = session.delete(1, 3)
+        self.assertEqual((outcome.asked, outcome.done), (2, 1))
+
+    def test_the_owner_accepts_the_race(self) -> None:
+        """expunge_without_uidplus: bare EXPUNGE, but only while no message of anybody else is marked."""
+        store = five(BARE)
+        session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
+        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertOthersUntouched(store)
+        store = five(BARE)
+        del store.inbox.messages[4]
+        session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
+        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertEqual(sorted(store.inbox.messages), [2, 5])
+        self.assertNotIn("CLOSE", store.verbs())
+
+    def test_whose_marks_there_are_must_be_known_for_that(self) -> None:
+        for status in ("NO not now", "BAD what", "OK but nothing"):
+            store = five(BARE)
+            session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
+            store.edit = refusing("UID SEARCH", status=status)
+            session.delete(1, 3)
+            self.assertOthersUntouched(store)
+
+    def test_not_even_then_where_flagging_failed(self) -> None:
+        store = five(BARE)
+        del store.inbox.messages[4]
+        session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
+
+        def forget(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID STORE"):
+                store.inbox.messages[3].flags.clear()
+            return answer
+
+        store.edit = forget
+        self.assertEqual(session.delete(1, 3).done, 1)
+        self.assertNoBareExpunge(store)
+
+
+class TrashTest(Case):
+    def test_moved_where_move_is_known(self) -> None:
+        store = five()
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
+        self.assertEqual([one.octets for one in store.trash.messages.values()], [mail("m1"), mail("m3")])
+        self.assertOthersUntouched(store)
+
+    def test_copied_seen_and_only_then_removed(self) -> None:
+        store = five(without("MOVE"))
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
+        self.assertEqual(len(store.trash.messages), 2)
+        self.assertOthersUntouched(store)
+
+    def test_without_move_and_uidplus_copied_and_flagged(self) -> None:
+        store = five(BARE, copyuid=False)
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
+        self.assertEqual(store.inbox.messages[1].flags, DELETED)
+        self.assertEqual(len(store.trash.messages), 2)
+        self.assertOthersUntouched(store)
+
+    def test_a_refused_move_removes_nothing(self) -> None:
+        """`trash` never falls back to `expunge`."""
+        for status, temporary in (("NO [TRYCREATE] none", False), ("NO [OVERQUOTA] full", False), ("NO busy", True)):
+            store = five()
+            session = self.opened(store, delete="trash", trash="Bin")
+            store.edit = refusing("UID MOVE", status=status)
+            outcome = session.delete(1, 3)
+            self.assertEqual((outcome.done, outcome.temporary), (0, temporary))
+            self.assertIn("refused to move them to Bin", outcome.why_not)
+            self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
+            self.assertOthersUntouched(store)
+
+    def test_a_move_that_did_a_part(self) -> None:
+        """RFC 6851 allows that; what is still there is what remains."""
+        for status in ("OK done", "NO [LIMIT] enough"):
+            store = five()
+            session = self.opened(store, delete="trash")
+            store.inbox.stuck = {3}
+            store.edit = refusing("UID MOVE", status=status)
+            outcome = session.delete(1, 3)
+            self.assertEqual((outcome.asked, outcome.done), (2, 1))
+            self.assertTrue(outcome.why_not)
+
+    def test_a_refused_copy_removes_nothing(self) -> None:
+        store = five(without("MOVE"))
+        session = self.opened(store, delete="trash", trash="Bin")
+        outcome = session.delete(1, 3)
+        self.assertEqual(outcome.done, 0)
+        self.assertIn("refused to copy them to Bin", outcome.why_not)
+        self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
+        self.assertNotIn("UID STORE", store.verbs())
+
+    def test_a_copy_that_is_not_found_keeps_its_original(self) -> None:
+        store = five(without("MOVE"), copyuid=False)
+        session = self.opened(store, delete="trash")
+
+        def lose(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID COPY"):
+                del store.trash.messages[2]
+            return answer
+
+        store.edit = lose
+        outcome = session.delete(1, 3)
+        self.assertEqual((outcome.asked, outcome.done, outcome.temporary), (2, 1, True))
+        self.assertIn("copies in Trash could not be found", outcome.why_not)
+        self.assertIn(3, store.inbox.messages)
+        self.assertEqual(store.inbox.messages[3].flags, set())
+
+    def test_what_others_removed_before_the_copy_is_gone(self) -> None:
+        store = five(without("MOVE"))
+        session = self.opened(store, delete="trash")
+        del store.inbox.messages[3]
+        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+
+
+class RefusedBeforehandTest(Case):
+    """S17: what can never be done is refused without a try."""
+
+    def test_in_a_mailbox_that_allows_no_deletion(self) -> None:
+        for change, word in (
+            ({"read_only": True}, "read-only"),
+            ({"permanent": "\\Seen"}, "does not keep the \\Deleted flag"),
+            ({"rights": "lrs"}, "no right to delete"),
+        ):
+            store = five(DOVECOT + " ACL")
+            for name, value in change.items():
+                setattr(store.inbox, name, value)
+            session = self.opened(store)
+            before = len(store.commands)
+            outcome = session.delete(1, 3)
+            self.assertEqual((outcome.done, outcome.temporary), (0, False))
+            self.assertIn(word, outcome.why_not)
+            self.assertEqual(len(store.commands), before)
+
+    def test_a_server_that_keeps_its_rights_to_itself(self) -> None:
+        store = five(DOVECOT + " ACL")
+        store.edit = refusing("MYRIGHTS")
+        self.assertEqual(self.opened(store).delete(1).done, 1)
+
+    def test_nothing_can_be_deleted_before_anything_was_listed(self) -> None:
+        session = Session(five())
+        self.assertIsInstance(session.network.start(session.source.delete([1])).trouble(), AssertionError)
+
+
+class LossTest(Case):
+    """Fault 10: what is not known to be done is not called done."""
+
+    def test_a_connection_lost_at_any_point(self) -> None:
+        for capabilities in (DOVECOT, without("MOVE"), BARE):
+            for delete in ("flag", "expunge", "trash"):
+                for exchange in range(12):
+                    for fault in Fault:
+                        store = five(capabilities)
+                        session = self.opened(store, delete=delete)
+                        store.faults = {store.exchanges + exchange: fault}
+                        running = session.network.start(session.source.delete([1, 3]))
+                        session.network.wait(31)
+                        try:
+                            claimed = running.result().done
+                        except UpstreamUnavailable:
+                            claimed = 0
+                        kept = [m for uid, m in store.inbox.messages.items() if uid in {1, 3} and not m.flags & DELETED]
+                        self.assertLessEqual(claimed, 2 - len(kept))
+                        self.assertOthersUntouched(store)
+                        if delete == "trash":
+                            safe = [m.octets for f in store.folders.values() for m in f.messages.values()]
+                            self.assertTrue({mail("m1"), mail("m3")} <= set(safe))
+
+
+class ManyTest(Case):
+    def test_sets_that_fit_in_a_line(self) -> None:
+        uids = list(range(1, 40_000, 2))
+        sets = list(uid_sets(uids))
+        self.assertGreater(len(sets), 10)
+        self.assertLessEqual(max(map(len, sets)), LONGEST_SET)
+        self.assertEqual([int(uid) for one in sets for uid in one.split(",")], uids)
+        self.assertEqual(list(uid_sets([])), [])
+        self.assertEqual(list(uid_sets([3, 1, 2, 7])), ["1:3,7"])
+
+    def test_more_than_fit_in_one_command(self) -> None:
+        self.patch(imap_deletion, "LONGEST_SET", 100)
+        for delete in ("flag", "expunge", "trash"):
+            store = Store()
+            for _ in range(200):
+                store.inbox.append(b"m\r\n")
+            for uid in range(2, 201, 2):
+                del store.inbox.messages[uid]
+            uids = sorted(store.inbox.messages)
+            session = self.opened(store, delete=delete)
+            self.assertEqual(session.delete(*uids), Deletion(100, 100))
+            self.assertLess(max(map(len, store.commands)), 150)
+
+    def test_a_server_that_does_a_part_at_a_time(self) -> None:
+        """MESSAGELIMIT (RFC 9738): none is forgotten, and none is called done that was left."""
+        for capabilities in (DOVECOT, BARE):
+            for delete in ("flag", "expunge", "trash"):
+                store = Store(
+                    {"INBOX": Folder(), "Trash": Folder(9, special="\\Trash")}, capabilities + " MESSAGELIMIT=3"
+                )
+                for number in range(10):
+                    store.inbox.append(mail(f"m{number}"))
+                session = self.opened(store, delete=delete)
+                store.most = 3
+                self.assertEqual(session.delete(*range(1, 11)), Deletion(10, 10))
+                kept = [one for one in store.inbox.messages.values() if not one.flags & DELETED]
+                self.assertEqual(kept, [])
