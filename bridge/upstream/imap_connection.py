@@ -143,6 +143,7 @@ class ImapConnection(Protocol):
         self._timer: IDelayedCall | None = None
         self._paused = False
         self._lost = False
+        self._closing: IDelayedCall | None = None
         self._goodbye = ""
 
     # What the source asks for.
@@ -182,7 +183,7 @@ class ImapConnection(Protocol):
             self.abandon()
             return
         self.ask(commands.Logout()).addErrback(lambda _: None)
-        self._clock.callLater(self._close_abort, self.abandon)
+        self._closing = self._clock.callLater(self._close_abort, self.abandon)
 
     def abandon(self) -> None:
         """End now, whatever is under way."""
@@ -242,6 +243,8 @@ class ImapConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
         self.client.end_of_stream()
         if self.ended is None:
             said = f": {self._goodbye}" if self._goodbye else ""
@@ -298,8 +301,6 @@ class ImapConnection(Protocol):
                 self.mailbox.expunges += 1
             case responses.Vanished(_, earlier):
                 self.mailbox.expunges += not earlier
-            case responses.Flags() | responses.Recent() | responses.Unknown():
-                pass
             case Status(kind, code, text):
                 if kind is StatusKind.BYE:
                     self._goodbye = text
@@ -379,8 +380,7 @@ class ImapConnection(Protocol):
         running = self._timer is not None and self._timer.active()
         if wanted and not running:
             self._timer = self._clock.callLater(self._silence, self._silent)
-        elif running and not wanted:
-            assert self._timer is not None
+        elif self._timer is not None and running and not wanted:
             self._timer.cancel()
 
     def _silent(self) -> None:
