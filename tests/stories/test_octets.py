@@ -1,4 +1,4 @@
-"""What the mailbox holds is what the mail program gets, octet for octet, on every server (S11, S13; faults 4, 6, 19)."""
+"""A mail program gets what the mailbox holds, octet for octet, on every server (S11, S13; faults 4, 6, 19)."""
 
 import re
 
@@ -97,7 +97,9 @@ def test_300_nasty_messages_on_other_servers(name: str, request: pytest.FixtureR
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dovecot", *NOT_DOVECOT])
 def test_real_mail_comes_through_as_it_is(name: str, request: pytest.FixtureRequest, bridge_to: BridgeTo) -> None:
-    messages = [mail.octets for mail in corpus()]
+    # Cyrus and Courier hold each answer back for the 40 ms of a delayed ACK, in the seeding too.
+    step = {"cyrus": 12, "courier": 12}.get(name, 1)
+    messages = [mail.octets for mail in corpus()][::step]
     server: ImapServer = request.getfixturevalue(f"{name}_server")
     mailbox = server.new_mailbox()
     taken = mailbox.seed(messages)
