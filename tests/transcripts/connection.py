@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import define
 
 _SECONDS = 30
+_SECONDS_TO_CLOSE = 10
 
 
 @define
@@ -67,6 +68,8 @@ class Connection:
         return octets
 
     def rest(self) -> bytes:
+        """All up to the end of the stream, which must not be long in coming: not a time-out of the server's."""
+        self._socket.settimeout(_SECONDS_TO_CLOSE)
         while self._more():
             pass
         return self._received

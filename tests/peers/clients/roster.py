@@ -33,7 +33,7 @@ SLOW: tuple[Client, ...] = (Getmail(), NetPop3(), NetPop(), NodePop3(), THUNDERB
 DETECTORS: tuple[Client, ...] = (PoplibScript(), Curl(), Mpop(), NetPop(), NetPop3(), NodePop3(), THUNDERBIRD)
 """They store what they get, octet for octet or nearly, and one reply too many or too few stops them."""
 
-MENDERS: tuple[Client, ...] = tuple(client for client in FAST + SLOW if client not in DETECTORS)
+MENDERS: tuple[Client, ...] = (Fetchmail("uidl"), Getmail())
 """They may store a message that is out of shape as one that is not."""
 
 
