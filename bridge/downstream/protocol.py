@@ -300,7 +300,7 @@ class Session(Protocol):
             self._proceed()
 
     def _end_of_turn(self) -> None:
-        if self._dialogue.over and not (self._working or self._pieces):
+        if self._dialogue.over and not self._working:
             if self._server.state is State.UPDATE:
                 self._how = self._how or "QUIT"
             self._close()
