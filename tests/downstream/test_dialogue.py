@@ -253,7 +253,7 @@ def test_nonsense_in_answer_to_that_challenge_is_refused_and_nothing_of_it_stays
     refused_after(client, stage, b"AUTH XOAUTH2 " + base64(b"user=ann\x01auth=Bearer no\x01\x01"))
 
     assert client.say(b"???\r\n") == b"-ERR the response is not base64\r\n"
-    assert client.say(LOGIN).endswith(b"octets)\r\n")
+    assert client.say(b"AUTH PLAIN\r\n" + base64(b"\0ann\0right password")).endswith(b"octets)\r\n")
 
 
 @pytest.mark.parametrize(

@@ -777,6 +777,17 @@ def test_what_a_client_says_behind_the_end_is_not_heard() -> None:
     stage.nothing_left()
 
 
+def test_what_comes_behind_the_end_is_not_kept_either() -> None:
+    stage = Stage(HELLO, implicit=True)
+    client = stalled(stage.logged_in())
+    (session,) = stage.sessions.open
+    stage.clock.advance(601)
+    for _ in range(10):
+        client.say(b"x" * 16_000)
+
+    assert session._server.buffered == 0
+
+
 def test_a_login_under_way_ends_when_the_service_stops() -> None:
     stage = Stage(HELLO)
     client = stage.connect()
