@@ -34,6 +34,8 @@ from tests.downstream import memory_upstream
 ELSEWHERE = Upstream("imap", "tls", "imap.example.org", 993)
 LOGIN = b"USER ann\r\nPASS right password\r\n"
 HELLO = b"Subject: hello\r\n\r\nfirst\r\nsecond\r\n"
+THREE = (HELLO, b"Subject: two\r\n\r\n", b"Subject: three\r\n\r\nbody\r\n")
+BIG = b"Subject: big\r\n\r\n" + (b"x" * 98 + b"\r\n") * 10_000
 
 
 @cache
@@ -254,6 +256,12 @@ class TlsClient(Client):
             except SSL.WantReadError:
                 return
             self.tcp.deliver(octets)
+
+
+def stalled(client: Client) -> Client:
+    """It takes nothing any more."""
+    client.reads = False
+    return client
 
 
 class Stage:
