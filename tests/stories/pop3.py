@@ -40,12 +40,16 @@ class Pop3:
         seconds: float = 60,
         receive_buffer: int | None = None,
         tls: ssl.SSLContext | None = None,
+        source: str | None = None,
     ) -> None:
+        """`source` is the client's own address; all of 127.0.0.0/8 is this machine."""
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.settimeout(seconds)
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._held = bytearray()
+        if source is not None:
+            self.sock.bind((source, 0))
         try:
             self.sock.connect((host, port))
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from random import randrange
 from time import monotonic
 
 import pytest
@@ -24,6 +25,28 @@ def guarded(dovecot_server: Dovecot, tmp_path: Path) -> Iterator[Bridge]:
     """A bridge of the test's own: it remembers who failed."""
     with bridge(tmp_path, upstream=dovecot_server) as running:
         yield running
+
+
+HASTY = """
+[[listener]]
+pop3 = "127.0.0.1:{port}"
+[[passthrough]]
+upstream = "imap://127.0.0.1:%d"
+[timeouts]
+refused_login_delay = "0.1s"
+"""
+
+
+@pytest.fixture(scope="module")
+def hasty(dovecot_server: Dovecot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+    """It refuses without the usual delay."""
+    with bridge(tmp_path_factory.mktemp("hasty"), config=HASTY % dovecot_server.port) as running:
+        yield running
+
+
+def somewhere() -> str:
+    """An address nobody has failed from yet."""
+    return f"127.{randrange(1, 255)}.{randrange(255)}.{randrange(1, 255)}"
 
 
 def encoded(octets: bytes) -> str:
@@ -119,7 +142,7 @@ def test_a_bearer_token_is_handed_on(
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
 @pytest.mark.parametrize("fault", ["run out", "of somebody else", "garbage"])
 def test_a_bad_token_is_refused_in_the_mechanism_s_own_way(
-    mechanism: str, fault: str, dovecot_server: Dovecot, guarded: Bridge
+    mechanism: str, fault: str, dovecot_server: Dovecot, hasty: Bridge
 ) -> None:
     """First a challenge with the error (RFC 7628, section 3.2.3), then, answered, -ERR [AUTH]."""
     mailbox = dovecot_server.new_mailbox()
@@ -128,7 +151,7 @@ def test_a_bad_token_is_refused_in_the_mechanism_s_own_way(
         "of somebody else": dovecot_server.token("user"),
         "garbage": "bm90IGEgdG9rZW4",
     }[fault]
-    with Pop3(guarded.port) as client:
+    with Pop3(hasty.port, source=somewhere()) as client:
         challenge = client.ask(f"AUTH {mechanism} {bearer(mechanism, mailbox.user, token)}")
         assert b"status" in base64.b64decode(challenge.removeprefix(b"+ "))
         assert client.ask("AQ==" if mechanism == "OAUTHBEARER" else "").startswith(b"-ERR [AUTH]")
@@ -154,24 +177,25 @@ def test_a_wrong_password_is_refused_late_and_the_third_ends_the_connection(mail
     print(f"refused after {', '.join(f'{seconds:.2f}' for seconds in times)} s")
 
 
-def test_a_wrong_password_then_the_right_one(mailbox: Mailbox, guarded: Bridge) -> None:
+def test_a_wrong_password_then_the_right_one(mailbox: Mailbox, hasty: Bridge) -> None:
     mailbox.seed([MESSAGE])
-    with Pop3(guarded.port) as client:
+    with Pop3(hasty.port, source=somewhere()) as client:
         client.do(f"USER {mailbox.user}")
         assert client.ask("PASS wrong").startswith(b"-ERR [AUTH]")
         client.log_in(mailbox)
         assert client.retr(1) == MESSAGE
 
 
-def test_nobody_learns_whether_a_name_exists(mailbox: Mailbox, guarded: Bridge) -> None:
+def test_nobody_learns_whether_a_name_exists(mailbox: Mailbox, hasty: Bridge) -> None:
     """The same reply to a wrong password and to an unknown name."""
     replies = set()
     for user in (mailbox.user, "no-such-user"):
-        with Pop3(guarded.port) as client:
+        with Pop3(hasty.port, source=somewhere()) as client:
             replies.add((client.ask(f"USER {user}"), client.ask("PASS wrong")))
     assert len(replies) == 1, replies
 
 
+@pytest.mark.slow
 def test_guessing_gets_slower_and_the_owner_still_gets_in(
     mailbox: Mailbox, dovecot_server: Dovecot, tmp_path: Path
 ) -> None:
@@ -196,11 +220,11 @@ def test_guessing_gets_slower_and_the_owner_still_gets_in(
 )
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "XOAUTH2"])
 def test_nothing_that_breaks_a_line_goes_upstream(
-    login: bytes, mechanism: str, dovecot_server: Dovecot, guarded: Bridge
+    login: bytes, mechanism: str, dovecot_server: Dovecot, hasty: Bridge
 ) -> None:
     """CR, LF or NUL inside a name or a password is refused here (S27)."""
     before = dovecot_server.log()
-    with Pop3(guarded.port) as client:
+    with Pop3(hasty.port, source=somewhere()) as client:
         match mechanism:
             case "PLAIN":
                 line = client.ask("AUTH PLAIN " + encoded(b"\0" + login + b"\0x"))

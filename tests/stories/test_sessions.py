@@ -137,11 +137,11 @@ def test_uidls_survive_a_restart_of_the_bridge(dovecot_server: Dovecot, tmp_path
     """Nothing is stored: they are made of what the mailbox knows, and another bridge makes the same (S3)."""
     mailbox = five(dovecot_server)
     seen = []
-    for _ in range(3):
+    for _ in range(2):
         with bridge(tmp_path, upstream=dovecot_server) as running, opened(running.port, mailbox) as client:
             seen.append(client.uidls())
             client.quit()
-    assert seen[0] == seen[1] == seen[2]
+    assert seen[0] == seen[1]
     assert len(set(seen[0].values())) == 5
 
 
@@ -162,23 +162,27 @@ def imap_processes(server: Dovecot) -> list[int]:
     return children
 
 
+def kill_imap_processes(server: Dovecot) -> None:
+    """Returns when they are gone."""
+    doomed = imap_processes(server)
+    assert doomed
+    for pid in doomed:
+        os.kill(pid, signal.SIGKILL)
+    while set(imap_processes(server)) & set(doomed):
+        Event().wait(0.01)
+    Event().wait(0.05)  # the bridge reads that its connection ended
+
+
 def test_upstream_may_drop_an_idle_connection_unnoticed(tmp_path: Path) -> None:
     """Servers end idle connections, and restart: the next command goes over a new one, the client sees nothing."""
     with victim(tmp_path) as (server, running, mailbox), opened(running.port, mailbox) as client:
         for number in (1, 2, 3):
-            processes = imap_processes(server)
-            assert processes
-            for pid in processes:
-                os.kill(pid, signal.SIGKILL)
-            while set(imap_processes(server)) & set(processes):
-                Event().wait(0.01)
+            kill_imap_processes(server)
             assert client.retr(number) == MESSAGES[number - 1]
-        for pid in imap_processes(server):
-            os.kill(pid, signal.SIGKILL)
+        kill_imap_processes(server)
         assert client.top(4, 0) == MESSAGES[3].partition(b"Hello")[0]
         client.do("DELE 5")
-        for pid in imap_processes(server):
-            os.kill(pid, signal.SIGKILL)
+        kill_imap_processes(server)
         assert client.quit().startswith(b"+OK")
         assert len(mailbox.uids("DELETED")) == 1
 
@@ -200,15 +204,14 @@ def test_while_upstream_is_down_each_retr_says_so_and_later_works(tmp_path: Path
 @pytest.mark.parametrize("more", [b"", b"NOOP\r\nQUIT\r\n"])
 def test_upstream_dies_inside_a_message(more: bytes, tmp_path: Path) -> None:
     """The connection ends without a terminator: a cut message is never taken for a whole one (S15; fault 7)."""
-    large = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 400_000
+    large = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 250_000
     with victim(tmp_path) as (server, running, _):
         mailbox = server.new_mailbox()
         server.drop_into_maildir(mailbox.user, [large])
         with opened(running.port, mailbox, receive_buffer=4096) as client:
             client.send(b"RETR 1\r\n" + more)
             assert client.line().startswith(b"+OK")
-            for pid in imap_processes(server):
-                os.kill(pid, signal.SIGKILL)
+            kill_imap_processes(server)
             with pytest.raises(Gone) as gone:
                 client.stuffed()
         got = gone.value.octets
