@@ -1,4 +1,4 @@
-"""A mailbox in memory, for tests of what stands downstream of a Source. The contract suite holds it to the real one's."""
+"""A mailbox in memory, for tests of what stands downstream of a Source; the contract suite proves it true."""
 
 from collections.abc import Sequence
 

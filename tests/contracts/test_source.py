@@ -3,12 +3,13 @@
 The same promises are held against the fake, against `ImapSource` on a server in memory, and on a real Dovecot.
 """
 
+import contextlib
 import imaplib
 from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bridge.accounts.account import Account
@@ -18,6 +19,7 @@ from bridge.maildrop.source import Deletion, Source
 from bridge.names import AccountName, Uid
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from bridge.upstream.connect import Reactor
 from bridge.upstream.open import Opener
 from tests.contracts.fake_source import FakeMessage, FakeSource
 from tests.peers.servers.imap_server import Mailbox, session
@@ -145,10 +147,8 @@ class Contract:
     async def test_a_receiver_that_stops_is_not_written_to_and_stops_nobody_else(self) -> None:
         source, sizes, uids = await self.full()
         taken = Taken(first=lambda flow: flow.stop())
-        try:
+        with contextlib.suppress(Trouble):
             await self.stage.do(source.stream(Uid(uids[1]), taken, sizes[uids[1]]))
-        except Trouble:
-            pass
         assert len(taken.pieces) == 1
         taken = Taken()
         await self.stage.do(source.stream(Uid(uids[0]), taken, sizes[uids[0]]))
@@ -194,7 +194,7 @@ class OnAServerInMemory(Contract, TestCase):
             for ask in (asked.stream, asked.top):
                 taken = Taken(ENDLESS)
                 try:
-                    await stage.do(ask(Uid(1), taken, 100))  # type: ignore[attr-defined]  # both are stages
+                    await stage.do(ask(Uid(1), taken, 100))
                 except RetrievalRefused as refused:
                     assert refused.temporary
                 else:
@@ -214,12 +214,9 @@ class OnDovecot(Contract, TestCase):
     def _take(self, mailbox: Mailbox) -> None:
         self.stage = RealStage(mailbox)
 
-    def tearDown(self) -> "Deferred[None]":
-        from twisted.internet import reactor, task  # noqa: PLC0415  # see RealStage
-
+    async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
         assert isinstance(self.stage, RealStage)
-        self.stage.rest()
-        return task.deferLater(reactor, 0.05, lambda: None)  # type: ignore[arg-type]  # a module to mypy
+        await self.stage.rest()
 
 
 class FakeStage:
@@ -280,10 +277,11 @@ class MemoryStage:
 class RealStage:
     def __init__(self, mailbox: Mailbox) -> None:
         # The reactor of the test run; imported where a reactor is really needed.
-        from twisted.internet import reactor  # noqa: PLC0415
+        from twisted.internet import reactor  # noqa: PLC0415, TID251  # a real server needs a real one
 
         self._mailbox = mailbox
-        self._opener = Opener(reactor, Timeouts())  # type: ignore[arg-type]  # a module to mypy
+        self._reactor = cast("Reactor", reactor)  # a module to mypy
+        self._opener = Opener(self._reactor, Timeouts())
         self._sources: list[Source] = []
 
     def fill(self, messages: Sequence[bytes]) -> None:
@@ -313,6 +311,8 @@ class RealStage:
     def _mark(self, imap: imaplib.IMAP4, uid: int, flag: str) -> None:
         imap.uid("STORE", str(uid), "+FLAGS.SILENT", f"({flag})")
 
-    def rest(self) -> None:
+    async def rest(self) -> None:
+        """The sockets are closed in the reactor's next turn."""
         for source in self._sources:
             source.abandon()
+        await deferLater(self._reactor, 0)

@@ -1,3 +1,5 @@
+# Twisted gives its assertions and most of its calls no types.
+# mypy: disallow-untyped-calls=False
 # ruff: noqa: N802, N803  # Twisted's names
 """A network in memory and a clock that only the test moves: what the bridge dials ends at the servers of the test.
 
@@ -6,14 +8,15 @@ Nothing here waits for real time. What one end writes arrives at the other in th
 
 import gc
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import define
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionRefusedError as NobodyListens
 from twisted.internet.error import TimeoutError as TimedOut
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IResolutionReceiver, ITCPTransport
+from twisted.internet.interfaces import IHostnameResolver, IProtocolFactory, IResolutionReceiver, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols import tls
@@ -52,7 +55,7 @@ class End:
 
     def write(self, data: bytes) -> None:
         if self._tls is not None:
-            self._tls.write(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._tls.write(data)
         else:
             self.send(data)
 
@@ -66,14 +69,14 @@ class End:
 
     def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
         factory = tls.TLSMemoryBIOFactory(contextFactory, self._client, None, self._network)  # type: ignore[arg-type]  # wants a factory it does not use
-        above, self._tls = self.protocol, tls.TLSMemoryBIOProtocol(factory, self.protocol, False)  # type: ignore[no-untyped-call]
+        above, self._tls = self.protocol, tls.TLSMemoryBIOProtocol(factory, self.protocol, False)
         self.protocol = self._tls
-        self._tls.makeConnection(Below(self))  # type: ignore[arg-type]  # the few methods that TLS uses
+        self._tls.makeConnection(Below(self))
         above.transport = self
 
     def loseConnection(self, connDone: Any = None) -> None:
         if self._tls is not None:
-            self._tls.loseConnection()  # type: ignore[no-untyped-call]
+            self._tls.loseConnection()
         else:
             self.leave(ConnectionDone(), ConnectionDone())
 
@@ -87,7 +90,7 @@ class End:
             self._left = True
             self._ending = here
             self.incoming.clear()
-            if self.other._ending is None:  # noqa: SLF001
+            if self.other._ending is None:
                 self.other._ending = there
 
     def pauseProducing(self) -> None:
@@ -105,10 +108,10 @@ class End:
     def unregisterProducer(self) -> None:
         """See registerProducer."""
 
-    def getPeer(self) -> IAddress:
+    def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.1", 143)
 
-    def getHost(self) -> IAddress:
+    def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.2", 50000)
 
     def getTcpKeepAlive(self) -> bool:
@@ -169,17 +172,17 @@ class Refusal:
 Answering = Callable[[], Protocol | Silence | Refusal]
 
 
-class Network(MemoryReactorClock):  # type: ignore[misc]  # Twisted has no types there
+class Network(MemoryReactorClock):
     """`answering` makes the server for each connection; `known` False is a name that nobody knows, None no answer."""
 
     def __init__(self, answering: Answering, *, piece: int = 1 << 20, known: bool | None = True) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.answering = answering
         self.piece = piece
         self.known = known
         self.ends: list[End] = []
         self.dialled: list[tuple[str, int]] = []
-        self.nameResolver = self
+        self.nameResolver = cast("IHostnameResolver", self)
 
     def resolveHostName(
         self, receiver: IResolutionReceiver, hostName: str, portNumber: int = 0, *_: Any, **__: Any
@@ -194,12 +197,12 @@ class Network(MemoryReactorClock):  # type: ignore[misc]  # Twisted has no types
     def connectTCP(
         self, host: str, port: int, factory: IProtocolFactory, timeout: float = 30, bindAddress: Any = None
     ) -> Any:
-        connector = super().connectTCP(host, port, factory, timeout, bindAddress)  # type: ignore[no-untyped-call]
+        connector = super().connectTCP(host, port, factory, timeout, bindAddress)
         server = self.answering()
         if isinstance(server, Protocol):
             self.callLater(0, self._connect, connector, factory, server)
         else:
-            why, after = (ConnectionRefusedError(), 0.0) if isinstance(server, Refusal) else (TimedOut(), timeout)
+            why, after = (NobodyListens(), 0.0) if isinstance(server, Refusal) else (TimedOut(), timeout)
             self.callLater(after, self._fail, connector, factory, why)
         return connector
 
@@ -273,6 +276,7 @@ class Running(Generic[T]):
         assert self._ended, "it is still waiting"
         ended = self._ended[0]
         if isinstance(ended, Failure):
+            assert ended.value is not None
             raise ended.value.with_traceback(None)
         return ended
 

@@ -22,7 +22,7 @@ _LITERAL = re.compile(r"\{([a-z_]+)\}")
 
 
 class Scripted(Protocol):
-    transport: End  # type: ignore[assignment]  # in memory
+    transport: End
 
     def __init__(self, script: str, literals: Mapping[str, bytes] | None = None, *, tls: Any = None) -> None:
         self.said: list[str] = []

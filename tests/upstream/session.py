@@ -1,7 +1,7 @@
-"""What the tests of the source share: a whole session through `Opener`, from dialling on, against a server in memory."""
+"""What the tests of the source share: a whole session through `Opener`, from dialling on, with a server in memory."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from attrs import Factory, define, evolve
 
@@ -13,6 +13,7 @@ from bridge.maildrop.source import Deletion, Flow, Source
 from bridge.names import AccountName, Uid
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from bridge.upstream.connect import Reactor
 from bridge.upstream.open import Opener
 from tests.upstream.mailserver import Store
 from tests.upstream.network import Answering, Network, Running
@@ -67,7 +68,7 @@ class Session:
         self.network = Network(answering or self.store.answering, piece=piece, known=known)
         self.trace: list[str] = []
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
-        opener = Opener(self.network, timeouts or Timeouts())
+        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts())
         self.source: Source = opener.source(
             account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
         )

@@ -1,3 +1,5 @@
+# Twisted gives its assertions and most of its calls no types.
+# mypy: disallow-untyped-calls=False
 """Logging in upstream: with what the server offers, and a wrong password told apart from a server in trouble (S23)."""
 
 import base64

@@ -1,18 +1,21 @@
+# Twisted gives its assertions and most of its calls no types.
+# mypy: disallow-untyped-calls=False
 """A whole session upstream, broken at every single exchange: always a Trouble, in time, and never a false success."""
 
 from collections.abc import Iterator
+from typing import cast
 
 from attrs import Factory, define
 from twisted.internet.defer import CancelledError
 
+from bridge.accounts.account import Account
+from bridge.config import PassThrough, Timeouts
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.source import Deletion
-from bridge.names import Uid
+from bridge.names import AccountName, Uid
 from bridge.postoffice.opening import open_maildrop
-from bridge.accounts.account import Account
-from bridge.config import PassThrough, Timeouts
-from bridge.names import AccountName
+from bridge.upstream.connect import Reactor
 from bridge.upstream.open import Opener
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Store
 from tests.upstream.network import Network, NetworkTestCase
@@ -126,8 +129,7 @@ class CancelledTest(NetworkTestCase):
     """A client that goes during its login leaves nothing connected, and no error for the log."""
 
     def test_a_login_given_up_at_every_step(self) -> None:
-        for kind in KINDS:
-            capabilities, delete = KINDS[kind]
+        for kind, (capabilities, delete) in KINDS.items():
             exchange, over = 0, False
             while not over:
                 store = with_messages(*MAIL, capabilities=capabilities)
@@ -162,7 +164,7 @@ class OpenerTest(NetworkTestCase):
     def test_nothing_is_dialled_before_it_is_needed(self) -> None:
         network = Network(Store().answering)
         account = Account(b"alice", AccountName("alice"), PassThrough(upstream=CLEAR))
-        source = Opener(network, Timeouts()).source(account, ALICE, trace=None, on_quirk=ignore)
+        source = Opener(cast("Reactor", network), Timeouts()).source(account, ALICE, trace=None, on_quirk=ignore)
         network.wait(1)
         self.assertEqual(network.dialled, [])
         self.assertIsNone(source.mailbox)
