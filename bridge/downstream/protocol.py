@@ -349,12 +349,11 @@ class Session(Protocol):
 
     def shut(self, how: str) -> None:
         """The service stops: nothing new is begun, a QUIT under way is carried through."""
-        if self._working is not None and self._dialogue.committed:
+        if self._closing or (self._working is not None and self._dialogue.committed):
             return
         self._how = how
-        self._send(
-            err("the server is shutting down; try again later", ResponseCode.SYS_TEMP) if not self._working else b""
-        )
+        if not (self._working or self._pieces):  # inside a message or a list it would be taken for a line of it
+            self._send(err("the server is shutting down; try again later", ResponseCode.SYS_TEMP))
         self._close()
 
     def _close(self) -> None:
