@@ -130,6 +130,7 @@ def test_a_renewed_certificate_is_used_from_the_next_handshake_on(
         own.certificate.write_text("not a certificate")
         connected(running, "pop3s", trusting(renewed.authority)).quit()
         assert before.quit().startswith(b"+OK")
+        before.sock.close()
         assert "stays in use" in running.log()
 
 
