@@ -10,7 +10,8 @@ from twisted.internet.task import deferLater
 
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory, LoginNotAllowed
-from bridge.downstream.throttle import Throttle
+from bridge.downstream.crowd import Crowd
+from bridge.downstream.throttle import Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.source import Source
@@ -50,6 +51,7 @@ class Logins:
         self._directory = directory
         self._make_source = make_source
         self._throttle = throttle
+        self._crowd = Crowd()
         self._clock = clock
         self._login_wait = login_wait
 
@@ -61,12 +63,18 @@ class Logins:
         if turn > 0:
             await deferLater(self._clock, turn)
         try:
-            opened = await self._in_time(credentials, session, self._login_wait - turn)
+            opened = await self._in_time(address, credentials, session, self._login_wait - turn)
         except CredentialsRefused:
             self._throttle.failed(address, credentials)
             raise
         self._throttle.succeeded(address, credentials.login)
         return opened
+
+    async def _open_in_turn(self, address: str, credentials: Credentials, session: SessionId) -> Opened:
+        if self._throttle.is_welcome(address, credentials.login):
+            return await self._open(credentials, session)
+        async with self._crowd.place(network_of(address), credentials.login):
+            return await self._open(credentials, session)
 
     async def _open(self, credentials: Credentials, session: SessionId) -> Opened:
         try:
@@ -78,8 +86,8 @@ class Logins:
         source = self._make_source(account, credentials, session)
         return Opened(account, source, await open_maildrop(account, source))
 
-    async def _in_time(self, credentials: Credentials, session: SessionId, seconds: float) -> Opened:
-        opening = Deferred.fromCoroutine(self._open(credentials, session))
+    async def _in_time(self, address: str, credentials: Credentials, session: SessionId, seconds: float) -> Opened:
+        opening = Deferred.fromCoroutine(self._open_in_turn(address, credentials, session))
         opening.addTimeout(seconds, self._clock)
         try:
             return await opening

@@ -2,7 +2,8 @@
 
 Each address and each account has a queue of its own: after failures, one try per penalty gets through. The same wrong
 password again is not another guess: a program that someone forgot to reconfigure is not punished for polling. Who
-got in lately does not wait for what others tried on his account.
+got in lately from the same address waits for nobody: neither for what others tried on his account, nor for what
+others behind the same address did.
 """
 
 import hmac
@@ -40,11 +41,10 @@ class Throttle:
 
     def wait(self, address: str, login: bytes) -> float:
         """Seconds until this try may go upstream; the place in the queue is taken by asking."""
-        now = self._clock.seconds()
-        queues = [self._record("address", _network(address))]
-        if self._welcome.get((_network(address), login), now) <= now:
-            queues.append(self._record("account", login))
-        start = now
+        if self.is_welcome(address, login):
+            return 0.0
+        start = now = self._clock.seconds()
+        queues = [self._record("address", network_of(address)), self._record("account", login)]
         for record in queues:
             if record is not None:
                 start = max(start, record.free_at)
@@ -53,11 +53,16 @@ class Throttle:
                 record.free_at = start + PENALTIES[min(record.failures, len(PENALTIES) - 1)]
         return start - now
 
+    def is_welcome(self, address: str, login: bytes) -> bool:
+        now = self._clock.seconds()
+        return self._welcome.get((network_of(address), login), now) > now
+
     def failed(self, address: str, credentials: Credentials) -> None:
         now = self._clock.seconds()
+        self._welcome.pop((network_of(address), credentials.login), None)
         proof = credentials.login + b"\0" + credentials.secret.reveal()
         guess = hmac.digest(self._key, proof, "sha256")
-        for kind, key in (("address", _network(address)), ("account", credentials.login)):
+        for kind, key in (("address", network_of(address)), ("account", credentials.login)):
             record = self._record(kind, key) or _Record(until=0.0)
             if guess not in record.guesses:
                 record.guesses.append(guess)
@@ -69,8 +74,8 @@ class Throttle:
             self._records.popitem(last=False)
 
     def succeeded(self, address: str, login: bytes) -> None:
-        """The address keeps its record: one account of one's own is no licence to guess at others."""
-        place = (_network(address), login)
+        """Only this login is welcome from there: one account of one's own is no licence to guess at others."""
+        place = (network_of(address), login)
         self._welcome[place] = self._clock.seconds() + 24 * 3600
         self._welcome.move_to_end(place)
         while len(self._welcome) > self._most:
@@ -84,7 +89,7 @@ class Throttle:
         return record
 
 
-def _network(address: str) -> bytes:
+def network_of(address: str) -> bytes:
     """An IPv4 address, or the /64 that one IPv6 host owns."""
     try:
         parsed = ip_address(address)

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from bridge.accounts.directory import Directory
 from bridge.config import PassThrough
+from bridge.downstream.crowd import PER_ACCOUNT
 from bridge.downstream.login import Logins, Opened
 from bridge.downstream.throttle import Throttle
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
@@ -157,3 +158,25 @@ def test_who_got_in_lately_is_not_kept_out_by_what_others_guess_on_his_account(o
     assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Opened)
     assert isinstance(outcome(ground.log_in(address="203.0.113.6")), Opened)
     assert outcome(ground.log_in(address="203.0.113.7")) is None
+
+
+def test_guesses_sent_at_once_are_asked_upstream_few_by_few() -> None:
+    ground = Ground()
+    ground.upstream.slow = True
+    logins = [ground.log_in(b"guess %d" % guess) for guess in range(100)]
+
+    assert len(ground.upstream.sources) == PER_ACCOUNT
+    while ground.clock.getDelayedCalls() and not all(login.called for login in logins):
+        ground.clock.advance(0)
+    assert all(isinstance(outcome(login), Opened) for login in logins)
+
+
+def test_who_got_in_lately_may_come_with_all_his_programs_at_once() -> None:
+    ground = Ground()
+    assert isinstance(outcome(ground.log_in()), Opened)
+    ground.upstream.slow = True
+    logins = [ground.log_in() for _ in range(50)]
+
+    assert len(ground.upstream.sources) == 51
+    ground.clock.advance(0)
+    assert all(isinstance(outcome(login), Opened) for login in logins)

@@ -132,3 +132,24 @@ def test_no_password_is_remembered() -> None:
     ground.fail("a secret of mine")
 
     assert "a secret of mine" not in repr(vars(ground.throttle))
+
+
+def test_who_got_in_lately_does_not_wait_for_his_neighbours_mistakes() -> None:
+    """Two hundred programs behind one address go on polling while three people mistype their passwords."""
+    ground = Ground()
+    ground.throttle.succeeded(HERE, b"ann")
+    ground.fail("1", "2", "3", "4", login=b"bob")
+    ground.wait(login=b"bob")
+
+    assert ground.wait(login=b"ann") == 0
+    assert ground.wait(login=b"bob") > 0
+
+
+def test_a_failure_ends_the_welcome() -> None:
+    """An old password opens no door to guessing the new one."""
+    ground = Ground()
+    ground.throttle.succeeded(HERE, b"ann")
+    ground.fail("old", "guess", "guess again")
+    ground.wait()
+
+    assert ground.wait() > 0

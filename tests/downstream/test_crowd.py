@@ -1,0 +1,71 @@
+"""A thousand tries at once are asked upstream few by few, and nobody is left waiting for ever."""
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from bridge.downstream.crowd import PER_ACCOUNT, PER_ADDRESS, Crowd
+
+
+def _cancelled(failure: Failure) -> None:
+    assert isinstance(failure.value, CancelledError)
+
+
+class Ground:
+    """Logins that stay inside until they are let go."""
+
+    def __init__(self) -> None:
+        self.crowd = Crowd()
+        self.inside: list[Deferred[None]] = []
+
+    def come(self, network: bytes = b"here", login: bytes = b"ann") -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._visit(network, login))
+
+    async def _visit(self, network: bytes, login: bytes) -> None:
+        async with self.crowd.place(network, login):
+            gate: Deferred[None] = Deferred()
+            self.inside.append(gate)
+            await gate
+
+    def let_all_go(self) -> None:
+        gates, self.inside = self.inside, []
+        for gate in gates:
+            gate.callback(None)
+
+
+def test_few_tries_on_one_account_are_with_upstream_at_once() -> None:
+    ground = Ground()
+    for address in range(50):
+        ground.come(network=b"%d" % address)
+
+    assert len(ground.inside) == PER_ACCOUNT
+
+
+def test_few_tries_of_one_address_are_with_upstream_at_once() -> None:
+    ground = Ground()
+    for login in range(50):
+        ground.come(login=b"%d" % login)
+
+    assert len(ground.inside) == PER_ADDRESS
+
+
+def test_who_waits_gets_in_when_others_leave_and_nothing_is_kept_of_them() -> None:
+    ground = Ground()
+    visits = [ground.come() for _ in range(PER_ACCOUNT * 3)]
+    while ground.inside:
+        ground.let_all_go()
+
+    assert all(visit.called for visit in visits)
+    assert len(ground.crowd) == 0
+
+
+def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along() -> None:
+    ground = Ground()
+    visits = [ground.come() for _ in range(PER_ACCOUNT + 2)]
+    for visit in (visits[-1], visits[0]):
+        visit.addErrback(_cancelled)
+        visit.cancel()
+    while ground.inside:
+        ground.let_all_go()
+
+    assert all(visit.called for visit in visits)
+    assert len(ground.crowd) == 0
