@@ -168,7 +168,7 @@ def test_guesses_sent_at_once_are_asked_upstream_few_by_few() -> None:
     assert len(ground.upstream.sources) == PER_ACCOUNT
     while ground.clock.getDelayedCalls() and not all(login.called for login in logins):
         ground.clock.advance(0)
-    assert all(isinstance(outcome(login), Opened) for login in logins)
+    assert all(isinstance(outcome(login), CredentialsRefused) for login in logins)
 
 
 def test_who_got_in_lately_may_come_with_all_his_programs_at_once() -> None:
