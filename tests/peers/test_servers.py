@@ -5,6 +5,7 @@ import imaplib
 import os
 import poplib
 import select
+import shutil
 import ssl
 import subprocess
 import sys
@@ -107,20 +108,21 @@ def test_a_killed_test_run_takes_its_server_along(name: str) -> None:
         f"from tests.peers.servers.{name} import {name}\n"
         f"with {name}() as server:\n"
         "    server.connect().logout()\n"
-        "    print(server.port, flush=True)\n"
+        "    print(server.port, server.directory, flush=True)\n"
         "    input()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     ) as run:
         assert run.stdout is not None
-        port = int(run.stdout.readline())
+        port, directory = run.stdout.readline().decode().split()
         processes = family(run.pid)
         assert len(processes) > 2
         run.kill()
         run.wait()
         _until_gone(processes)
-    assert not accepts("127.0.0.1", port)
+    assert not accepts("127.0.0.1", int(port))
+    shutil.rmtree(directory)
 
 
 def _until_gone(processes: set[tuple[int, int]]) -> None:

@@ -42,7 +42,7 @@ class Courier(ManyUsersServer):
     name = "courier"
 
     def __init__(self, own: Path, tls: Certificate | None = None) -> None:
-        self._own = own
+        self.directory = own
         self._packages = unpack_into(own, "courier")
         self._users: dict[str, str] = {}
         self.port = free_port()
@@ -66,12 +66,12 @@ class Courier(ManyUsersServer):
         self._started(self._child)
 
     def add_user(self, user: str, password: str = PASSWORD) -> None:
-        home = self._own / "mail" / user
+        home = self.directory / "mail" / user
         for folder in ("cur", "new", "tmp", ".Trash/cur", ".Trash/new", ".Trash/tmp"):
             (home / "Maildir" / folder).mkdir(parents=True)
         (home / "Maildir" / ".Trash" / "maildirfolder").touch()
         self._users[user] = password
-        accounts = (f"{name}\thome={self._own}/mail/{name}|uid=8|gid=8\n" for name in self._users)
+        accounts = (f"{name}\thome={self.directory}/mail/{name}|uid=8|gid=8\n" for name in self._users)
         secrets = (f"{name}\tsystempw={{SHA256}}{_sha256(word)}\n" for name, word in self._users.items())
         self._table("userdb.dat", [*accounts, ".\n"])
         self._table("userdbshadow.dat", [*secrets, ".\n"])

@@ -58,7 +58,7 @@ class Cyrus(ManyUsersServer):
     name = "cyrus"
 
     def __init__(self, own: Path, tls: Certificate | None = None) -> None:
-        self._own = own
+        self.directory = own
         self._packages = unpack_into(own, "cyrus")
         self.port = free_port()
         self.tls_port = free_port() if tls else None
@@ -82,7 +82,7 @@ class Cyrus(ManyUsersServer):
         usr = self._packages / "usr"
         libraries = usr / "lib" / f"{os.uname().machine}-linux-gnu"
         subprocess.run(
-            [usr / "sbin" / "saslpasswd2", "-p", "-c", "-f", self._own / "sasldb", "-u", "localhost", user],
+            [usr / "sbin" / "saslpasswd2", "-p", "-c", "-f", self.directory / "sasldb", "-u", "localhost", user],
             input=password.encode() + b"\n",
             env={**os.environ, "LD_LIBRARY_PATH": str(libraries), "SASL_PATH": str(libraries / "sasl2")},
             check=True,
