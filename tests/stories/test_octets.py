@@ -15,7 +15,7 @@ from tests.stories.pop3 import Gone, Pop3, Refused, opened
 
 pytestmark = pytest.mark.story
 
-NOT_DOVECOT = ["cyrus", "courier", "pymap", "hoodiecrow"]
+NOT_DOVECOT = ["cyrus", "courier", "hoodiecrow", "pymap"]
 COUNTS = (0, 5, 20, 99_999_999)
 
 
@@ -83,13 +83,13 @@ def test_300_nasty_messages_that_no_imap_server_has_mended(dovecot_server: Dovec
     assert assert_served(bridge_to(dovecot_server), mailbox).messages == 300
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NOT_DOVECOT)
+# Dovecot gives every line end as CRLF; pymap keeps what it was given, so it alone shows the mending.
+@pytest.mark.parametrize("name", ["pymap", *(pytest.param(name, marks=pytest.mark.slow) for name in NOT_DOVECOT[:-1])])
 def test_300_nasty_messages_on_other_servers(name: str, request: pytest.FixtureRequest, bridge_to: BridgeTo) -> None:
     server: ImapServer = request.getfixturevalue(f"{name}_server")
     mailbox = server.new_mailbox()
     taken = mailbox.seed([mail.octets for mail in nasty_mail()])
-    served = assert_served(bridge_to(server), mailbox)
+    served = assert_served(bridge_to(server), mailbox, counts=(0, 99_999_999) if name == "courier" else COUNTS)
     assert served.messages == len(taken) >= 100  # Cyrus refuses NUL and bare LF
     print(f"{name}: {served.messages} of 300 nasty messages, {served.octets} octets")
 
@@ -97,8 +97,8 @@ def test_300_nasty_messages_on_other_servers(name: str, request: pytest.FixtureR
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dovecot", *NOT_DOVECOT])
 def test_real_mail_comes_through_as_it_is(name: str, request: pytest.FixtureRequest, bridge_to: BridgeTo) -> None:
-    # Cyrus and Courier hold each answer back for the 40 ms of a delayed ACK, in the seeding too.
-    step = {"cyrus": 12, "courier": 12}.get(name, 1)
+    # All of it on Dovecot. Courier holds each answer back for the 40 ms of a delayed ACK, Cyrus each APPEND.
+    step = {"dovecot": 1, "pymap": 5, "hoodiecrow": 5}.get(name, 12)
     messages = [mail.octets for mail in corpus()][::step]
     server: ImapServer = request.getfixturevalue(f"{name}_server")
     mailbox = server.new_mailbox()
