@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from tests.peers.bridge import Bridge, bridge
-from tests.peers.servers.courier import Courier
 from tests.peers.servers.dovecot import Dovecot
+from tests.peers.servers.hoodiecrow import TRASH, Hoodiecrow
 from tests.peers.servers.imap_server import Mailbox
 from tests.stories.conftest import BridgeTo
 from tests.stories.pop3 import Pop3, Refused, opened
@@ -98,10 +98,20 @@ def test_any_password_gets_in_by_any_way(kind: str, way: str, dovecot_server: Do
         assert client.count() == 0
 
 
+class LongWord(Hoodiecrow):
+    """Its user has the password that Dovecot, Cyrus and Courier are all too small for."""
+
+    password = EIGHT_KIB
+
+
 @pytest.mark.slow
-def test_a_password_of_8_kib_where_upstream_takes_it(courier_server: Courier, bridge_to: BridgeTo) -> None:
-    with opened(bridge_to(courier_server).port, courier_server.new_mailbox(EIGHT_KIB)) as client:
-        assert client.count() == 0
+def test_a_password_of_8_kib_where_upstream_takes_it(tmp_path: Path) -> None:
+    server = LongWord(tmp_path, (), TRASH)
+    try:
+        with bridge(tmp_path, upstream=server) as running, opened(running.port, server) as client:
+            assert client.count() == 0
+    finally:
+        server.stop()
 
 
 def test_a_password_too_long_for_upstream_is_not_called_wrong(dovecot_server: Dovecot, bridge_to: BridgeTo) -> None:
