@@ -34,7 +34,8 @@ check: lint ## looks at format, style, types and layers, then runs the tests and
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m $(PYTEST) -m "not slow"
 	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report --skip-covered --include='$(ISLANDS)'
+	@$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(ISLANDS)'
+	@$(BIN)/coverage report --skip-covered
 
 lint: .venv/with-check
 	$(BIN)/ruff format --check

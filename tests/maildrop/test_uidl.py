@@ -37,7 +37,13 @@ def test_a_uidl_is_short_and_legal(uidvalidity: int, uid: int, name: str) -> Non
     assert set(uidl) <= OURS
 
 
-TEMPLATES = [*sorted(NAMED), "{uidvalidity:08x}{uid}", "{uid}_{uidvalidity}", "x{uid:010d}{uidvalidity}"]
+TEMPLATES = [
+    *sorted(NAMED),
+    "{uidvalidity:08x}{uid}",
+    "{uid}_{uidvalidity}.",
+    "x{uid:010d}{uidvalidity}",
+    "%{uid}%s{uidvalidity}",
+]
 
 
 @given(st.tuples(UINT32, UINT32), st.tuples(UINT32, UINT32), st.sampled_from(TEMPLATES))
