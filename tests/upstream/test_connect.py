@@ -170,6 +170,16 @@ class TrustTest(NetworkTestCase):
         session.network.wait(11)
         self.assertEqual(session.network.open, 0)
 
+    def test_a_session_that_ends_after_its_connection_was_lost(self) -> None:
+        session = self.tls_session(self.secure(with_messages(mail("a")), self.context()), TLS)
+        session.list()
+        session.network.clients[0].other.abortConnection()
+        session.network.settle()
+        session.source.close()
+        session.source.abandon()
+        session.network.wait(11)
+        self.assertEqual(session.network.open, 0)
+
     def test_certificates_that_prove_nothing(self) -> None:
         other = Authority(self.directory, "another authority")
         for context in (self.context("other.example"), self.context(expired=True), self.context(authority=other)):

@@ -571,6 +571,7 @@ class ClosingTest(Line):
         self.connection.close()
         self.network.settle()
         self.assertIsNotNone(self.here.lost)
+        self.assertEqual(self.network.getDelayedCalls(), [])
         self.assertPlayed()
 
     def test_a_server_that_does_not_answer_the_logout_is_left_after_ten_seconds(self) -> None:

@@ -239,6 +239,15 @@ class TrashTest(Case):
         self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
         self.assertNotIn("UID STORE", store.verbs())
 
+    def test_a_refused_copy_is_not_made_good_by_an_older_one(self) -> None:
+        store = five(without("MOVE"))
+        store.trash.append(mail("m1"))
+        session = self.opened(store, delete="trash")
+        store.edit = refusing("UID COPY", status="NO [OVERQUOTA] full")
+        outcome = session.delete(1)
+        self.assertEqual((outcome.done, outcome.temporary, outcome.detail), (0, False, "full"))
+        self.assertIn(1, store.inbox.messages)
+
     def test_a_copy_that_is_not_found_keeps_its_original(self) -> None:
         store = five(without("MOVE"), copyuid=False)
         session = self.opened(store, delete="trash")

@@ -83,7 +83,9 @@ class ListingTest(NetworkTestCase):
                 return answer.splitlines()[-1].replace(b"OK", kind) + b"\r\n" if asked else answer
 
             store.edit = refuse
-            self.assertIsInstance(self.refused(store), ListingIncomplete)
+            trouble = self.refused(store)
+            self.assertIsInstance(trouble, ListingIncomplete)
+            self.assertEqual(trouble.detail, "done")
 
     def test_rows_that_are_missing_are_asked_for(self) -> None:
         """Courier, Yahoo and others have left rows out of a long FETCH."""
@@ -160,6 +162,18 @@ class ListingTest(NetworkTestCase):
 
             store.edit = expunge
             self.assertEqual(list(Session(store).list().uids), [1, 3, 4])
+
+    def test_one_message_left_out_and_another_expunged_do_not_make_up_for_each_other(self) -> None:
+        store = with_many(4)
+
+        def swap(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID FETCH 1:*"):
+                del store.inbox.messages[2]
+                return answer.replace(b"* 3 FETCH", b"* 3 XFETCH").replace(b"* 4 FETCH", b"* 2 EXPUNGE\r\n* 4 FETCH")
+            return answer.replace(b"* 2 EXPUNGE\r\n", b"")  # said once
+
+        store.edit = swap
+        self.assertEqual(list(Session(store).list().uids), [1, 3, 4])
 
     def test_a_message_expunged_while_the_missing_ones_are_fetched(self) -> None:
         store = with_many(4)
