@@ -100,6 +100,7 @@ class ReachingTest(NetworkTestCase):
             self.assertFalse(running.over)
             running.deferred.cancel()
             session.network.settle()
+            self.assertEqual(session.network.open, 0)
             if known:
                 self.assertIsInstance(running.trouble(), CancelledError)
             else:

@@ -141,6 +141,7 @@ class CancelledTest(NetworkTestCase):
                 if not over:
                     running.deferred.cancel()
                     session.network.settle()
+                    self.assertEqual(session.network.open, 0)
                     self.assertIsInstance(running.trouble(), CancelledError, f"{kind}, exchange {exchange}")
                     session.network.wait(61)
                     self.assertEqual((session.network.open, session.network.getDelayedCalls()), (0, []))
