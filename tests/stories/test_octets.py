@@ -44,6 +44,11 @@ class Served:
     octets: int
 
 
+def bearable(name: str, messages: list[bytes]) -> list[bytes]:
+    """hoodiecrow counts characters where it should count octets: imaplib, too, waits for ever for the rest."""
+    return [m for m in messages if m.isascii() and mended(m) == m] if name == "hoodiecrow" else messages
+
+
 def assert_served(bridge: Bridge, mailbox: Mailbox, counts: tuple[int, ...] = COUNTS) -> Served:
     """Every message of the mailbox comes as IMAP has it, and TOP and LIST agree with that."""
     raw = mailbox.raw_bodies()
@@ -88,18 +93,18 @@ def test_300_nasty_messages_that_no_imap_server_has_mended(dovecot_server: Dovec
 def test_300_nasty_messages_on_other_servers(name: str, request: pytest.FixtureRequest, bridge_to: BridgeTo) -> None:
     server: ImapServer = request.getfixturevalue(f"{name}_server")
     mailbox = server.new_mailbox()
-    taken = mailbox.seed([mail.octets for mail in nasty_mail()])
+    taken = mailbox.seed(bearable(name, [mail.octets for mail in nasty_mail()]))
     served = assert_served(bridge_to(server), mailbox, counts=(0, 99_999_999) if name == "courier" else COUNTS)
     assert served.messages == len(taken) >= 100  # Cyrus refuses NUL and bare LF
     print(f"{name}: {served.messages} of 300 nasty messages, {served.octets} octets")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dovecot", *NOT_DOVECOT])
+@pytest.mark.parametrize("name", ["dovecot", "cyrus", "courier", "pymap"])  # hoodiecrow hangs on real mail
 def test_real_mail_comes_through_as_it_is(name: str, request: pytest.FixtureRequest, bridge_to: BridgeTo) -> None:
     # All of it on Dovecot. Courier holds each answer back for the 40 ms of a delayed ACK, Cyrus each APPEND.
-    step = {"dovecot": 1, "pymap": 5, "hoodiecrow": 5}.get(name, 12)
-    messages = [mail.octets for mail in corpus()][::step]
+    step = {"dovecot": 1, "pymap": 5}.get(name, 12)
+    messages = bearable(name, [mail.octets for mail in corpus()][::step])
     server: ImapServer = request.getfixturevalue(f"{name}_server")
     mailbox = server.new_mailbox()
     taken = mailbox.seed(messages)
