@@ -70,9 +70,7 @@ async def _reach(
     timeouts: Timeouts,
     make: Callable[[], ImapConnection],
 ) -> ImapConnection:
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(
-        reactor, spelled(upstream), upstream.port, timeout=timeouts.connect
-    )
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, upstream.host, upstream.port, timeout=timeouts.connect)
     if upstream.security == "tls":
         endpoint = wrapClientTLS(tls, endpoint)
     waiting = endpoint.connect(_Quiet.forProtocol(make))
@@ -134,11 +132,6 @@ def _explained(trouble: Trouble, upstream: Upstream) -> Trouble:
 def _too_late(_: object, seconds: float) -> None:
     """Whatever the endpoint makes of being cancelled, such as "no such host": it was our clock."""
     raise TimedOut(seconds, "no answer")
-
-
-def spelled(upstream: Upstream) -> str:
-    """The host name as the name server and the certificate spell it (RFC 3490)."""
-    return upstream.host.encode("idna").decode("ascii")
 
 
 def _place(upstream: Upstream) -> str:

@@ -10,7 +10,7 @@ from bridge.imap.quirks import Quirk, ignore
 from bridge.sasl import Credentials
 from bridge.tls import client_context
 from bridge.upstream.authenticate import log_in
-from bridge.upstream.connect import Reactor, connect, spelled
+from bridge.upstream.connect import Reactor, connect
 from bridge.upstream.imap_connection import ImapConnection, Trace
 from bridge.upstream.imap_source import ImapSource
 
@@ -33,7 +33,7 @@ class Opener:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
         settings = account.passthrough
         sent = evolve(credentials, login=account.login)  # what the owner's login = "{local}" makes of it
-        tls = client_context(spelled(settings.upstream), ca=settings.ca, pin=settings.pin)
+        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
 
         def make() -> ImapConnection:
             return ImapConnection(

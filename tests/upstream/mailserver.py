@@ -4,6 +4,7 @@ It is written from the RFCs, apart from the bridge's own reading of them. An exc
 answer; the greeting is exchange 0, and they are counted over all connections.
 """
 
+import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
@@ -87,21 +88,6 @@ class Store:
 
     def answering(self) -> "MailServer":
         return MailServer(self)
-
-
-def refusing(*beginnings: str, status: str = "NO [NOPERM] no") -> Callable[[str, bytes], bytes]:
-    """For `edit`: a bare status answers the commands that begin so. What was carried out stays so."""
-
-    def edit(text: str, answer: bytes) -> bytes:
-        refused = answer.splitlines()[-1].split()[0] + f" {status}\r\n".encode()
-        return refused if text.startswith(beginnings) else answer
-
-    return edit
-
-
-def replacing(old: bytes, new: bytes) -> Callable[[str, bytes], bytes]:
-    """For `edit`: wherever it is said."""
-    return lambda _, answer: answer.replace(old, new)
 
 
 class Refused(Exception):
@@ -266,8 +252,6 @@ class MailServer(Protocol):
         self._answer("AUTHENTICATE", lambda: self._plain(line.decode()))
 
     def _plain(self, initial: str) -> bytes:
-        import base64  # noqa: PLC0415  # only here
-
         return self._let_in(base64.b64decode(initial).split(b"\0")[2])
 
     def _let_in(self, password: bytes) -> bytes:

@@ -116,3 +116,18 @@ def mail(name: str, octets: int = 100) -> bytes:
 
 def hurried(**seconds: float) -> Timeouts:
     return evolve(Timeouts(), **seconds)
+
+
+def refusing(*beginnings: str, status: str = "NO [NOPERM] no") -> Callable[[str, bytes], bytes]:
+    """For `edit`: a bare status answers the commands that begin so. What was carried out stays so."""
+
+    def edit(text: str, answer: bytes) -> bytes:
+        refused = answer.splitlines()[-1].split()[0] + f" {status}\r\n".encode()
+        return refused if text.startswith(beginnings) else answer
+
+    return edit
+
+
+def replacing(old: bytes, new: bytes) -> Callable[[str, bytes], bytes]:
+    """For `edit`: wherever it is said."""
+    return lambda _, answer: answer.replace(old, new)

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from attrs import evolve
 from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Protocol
 from twisted.protocols import tls as twisted_tls
@@ -45,11 +44,6 @@ class ReachingTest(NetworkTestCase):
         session = Session(with_messages(mail("a")))
         session.list()
         self.assertEqual(session.network.dialled, [(HOST, 143)])
-
-    def test_a_name_beyond_ascii(self) -> None:
-        session = Session(Store(), upstream=evolve(CLEAR, host="post.bücher.example"))
-        session.list()
-        self.assertEqual(session.network.dialled, [("post.xn--bcher-kva.example", 143)])
 
     def test_a_name_that_nobody_knows(self) -> None:
         self.assertIn("is unknown; check it", str(self.refused(Silence, known=False)))

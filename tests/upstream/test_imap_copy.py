@@ -3,9 +3,9 @@
 """An original is removed only when its own copy is certain (S18); a duplicate is better than a loss."""
 
 from bridge.maildrop.errors import MailboxReplaced, Trouble
-from tests.upstream.mailserver import BARE, DOVECOT, Store, replacing
+from tests.upstream.mailserver import BARE, DOVECOT, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, mail, with_messages
+from tests.upstream.session import Session, mail, replacing, with_messages
 
 WITHOUT_MOVE = DOVECOT.replace(" MOVE", "")
 

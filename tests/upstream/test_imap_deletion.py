@@ -9,9 +9,9 @@ from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.maildrop.source import Deletion
 from bridge.upstream import imap_deletion
 from bridge.upstream.imap_deletion import LONGEST_SET, uid_sets
-from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store, refusing
+from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, mail, with_messages
+from tests.upstream.session import Session, mail, refusing, with_messages
 
 DELETED = {"\\Deleted"}
 

@@ -18,9 +18,9 @@ from bridge.maildrop.errors import (
     UpstreamUnsuitable,
 )
 from bridge.upstream.imap_source import FIRST_PART, KEEP_ALIVE, ImapSource
-from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store, refusing
+from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, Taken, mail, with_messages
+from tests.upstream.session import Session, Taken, mail, refusing, with_messages
 
 LONG = mail("long", 300_000)
 
