@@ -27,6 +27,7 @@ from bridge.imap.client import (
     Idling,
     ListingRows,
     Responded,
+    Tag,
 )
 from bridge.imap.commands import Command
 from bridge.imap.quirks import Quirk
@@ -137,7 +138,7 @@ class ImapConnection(Protocol):
         self._silence = silence
         self._close_abort = close_abort
         self._trace = trace
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[Tag, _Asked] = {}
         self._body: Body | None = None
         self._body_uid: Uid | None = None
         self._timer: IDelayedCall | None = None
@@ -271,12 +272,12 @@ class ImapConnection(Protocol):
                 if listing is not None:
                     listing(event)
                 self._progress()
-            case Responded(response, _):
-                self._responded(response)
+            case Responded(response, _, tag):
+                self._responded(response, tag)
             case Completed(tag, _, status):
                 self._completed(tag, status)
-            case BodyBegan(uid, _, origin, size):
-                self._body_begins(uid, origin or 0, size)
+            case BodyBegan(_, _, _, size, tag):
+                self._body_begins(size, tag)
             case BodyEnded(uid):
                 self._body_ends(uid)
             case BodyAbsent() | Idling():
@@ -292,7 +293,7 @@ class ImapConnection(Protocol):
                 self._progress()
                 self.greeted.callback(status)
 
-    def _responded(self, response: Response) -> None:
+    def _responded(self, response: Response, tag: Tag | None) -> None:
         match response:
             case responses.Exists(count):
                 self.mailbox.exists = count
@@ -307,7 +308,7 @@ class ImapConnection(Protocol):
                 elif code is not None:
                     self._told(code.name, code.arguments)
             case _:
-                self._keep(response)
+                self._keep(response, tag)
 
     def _told(self, name: str, arguments: object) -> None:
         """Response codes that come with SELECT."""
@@ -318,16 +319,16 @@ class ImapConnection(Protocol):
         elif name == "PERMANENTFLAGS" and isinstance(arguments, frozenset):
             self.mailbox.flags_kept = frozenset(flag.lower() for flag in arguments)
 
-    def _keep(self, response: Response) -> None:
-        asked = self._first_that_wants(response)
-        if asked is None:
+    def _keep(self, response: Response, tag: Tag | None) -> None:
+        asked = self._asked.get(tag) if tag is not None else None
+        if asked is None or not isinstance(response, _WANTED.get(type(asked.command), ())):
             return
         if len(asked.data) >= KEPT_AT_MOST:
             raise ProtocolViolation(f"more than {KEPT_AT_MOST} responses to one command")
         asked.data.append(response)
         self._progress()
 
-    def _completed(self, tag: str, status: Status) -> None:
+    def _completed(self, tag: Tag, status: Status) -> None:
         asked = self._asked.pop(tag)
         self._progress()
         self.resume()
@@ -335,30 +336,19 @@ class ImapConnection(Protocol):
             self.transport.loseConnection()
         asked.answer.callback(Answer(status, asked.data))
 
-    def _body_begins(self, uid: Uid | None, origin: int, size: int) -> None:
+    def _body_begins(self, size: int, tag: Tag | None) -> None:
+        """A body that nobody asked for has no tag: it is read over."""
+        asked = self._asked.get(tag) if tag is not None else None
         self._body = self._body_uid = None
-        for asked in self._asked.values():
-            part = asked.command
-            if isinstance(part, commands.FetchBody) and uid in {None, part.uid} and origin == (part.start or 0):
-                self._body, asked.body = asked.body, None  # once, however often it is sent
-                self._body_uid = part.uid
-                if self._body is not None:
-                    self._body.begin(size, self)
-                self._progress()
-                return
-        # Nobody asked for it: it is read over.
+        if asked is not None and asked.body is not None and isinstance(asked.command, commands.FetchBody):
+            self._body, self._body_uid = asked.body, asked.command.uid
+            self._body.begin(size, self)
+            self._progress()
 
     def _body_ends(self, uid: Uid | None) -> None:
         self._body = None
         if self._body_uid is not None and uid is not None and uid != self._body_uid:
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
-
-    def _first_that_wants(self, response: Response) -> _Asked | None:
-        """Not simply the oldest: Dovecot 2.3 holds a STORE's tagged reply back while it answers the FETCH behind it."""
-        for asked in self._asked.values():
-            if isinstance(response, _WANTED.get(type(asked.command), ())):
-                return asked
-        return None
 
     # The wire, the clock and the end.
 
