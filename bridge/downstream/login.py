@@ -57,8 +57,9 @@ class Logins:
 
     async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Opened:
         """An open maildrop, or a Trouble."""
-        turn = self._throttle.wait(address, credentials.login)
-        if turn > min(PATIENCE, self._login_wait / 2):
+        patience = min(PATIENCE, self._login_wait / 2)
+        turn = self._throttle.wait(address, credentials.login, at_most=patience)
+        if turn > patience:
             raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
         if turn > 0:
             await deferLater(self._clock, turn)

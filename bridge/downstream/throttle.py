@@ -9,6 +9,7 @@ others behind the same address did.
 import hmac
 from collections import OrderedDict, deque
 from ipaddress import ip_address, ip_network
+from math import inf
 from secrets import token_bytes
 
 from attrs import define, field
@@ -39,8 +40,11 @@ class Throttle:
         self._records: OrderedDict[tuple[str, bytes], _Record] = OrderedDict()
         self._welcome: OrderedDict[tuple[bytes, bytes], float] = OrderedDict()
 
-    def wait(self, address: str, login: bytes) -> float:
-        """Seconds until this try may go upstream; the place in the queue is taken by asking."""
+    def wait(self, address: str, login: bytes, *, at_most: float = inf) -> float:
+        """Seconds until this try may go upstream; the place in the queue is taken by asking.
+
+        Beyond `at_most` none is taken: who is turned away must not make those wait longer who come after him.
+        """
         if self.is_welcome(address, login):
             return 0.0
         start = now = self._clock.seconds()
@@ -49,7 +53,7 @@ class Throttle:
             if record is not None:
                 start = max(start, record.free_at)
         for record in queues:
-            if record is not None:
+            if record is not None and start - now <= at_most:
                 record.free_at = start + PENALTIES[min(record.failures, len(PENALTIES) - 1)]
         return start - now
 

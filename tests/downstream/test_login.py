@@ -127,6 +127,16 @@ def test_who_would_wait_too_long_is_told_to_come_back() -> None:
     assert len(ground.upstream.sources) == 4
 
 
+def test_the_owner_gets_in_after_a_minute_however_many_were_told_to_come_back() -> None:
+    ground = Ground()
+    guess(ground, b"1", b"2", b"3")
+    for number in range(500):
+        ground.log_in(b"guess", address=f"198.51.100.{number % 250}").addErrback(lambda _: None)
+    ground.clock.pump([0.5] * 120)
+
+    assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Opened)
+
+
 def test_a_client_that_leaves_while_it_waits_asks_nobody() -> None:
     ground = Ground()
     guess(ground, b"1", b"2", b"3")

@@ -153,3 +153,14 @@ def test_a_failure_ends_the_welcome() -> None:
     ground.wait()
 
     assert ground.wait() > 0
+
+
+def test_who_is_turned_away_takes_no_place() -> None:
+    """Else tries that cost a guesser nothing would keep the owner out for hours."""
+    ground = Ground()
+    ground.fail(*map(str, range(7)))
+    waits = [ground.throttle.wait(HERE, b"ann", at_most=20) for _ in range(200)]
+
+    assert waits == [0, 15, *[30] * 198]
+    ground.clock.advance(31)
+    assert ground.wait(THERE) == 0
