@@ -19,8 +19,12 @@ class Crowd:
 
     @asynccontextmanager
     async def place(self, network: bytes, login: bytes) -> AsyncIterator[None]:
-        """Held for as long as upstream is asked."""
-        async with self._one("address", network, PER_ADDRESS), self._one("account", login, PER_ACCOUNT):
+        """Held for as long as upstream is asked.
+
+        The account's place comes first: who waits for it must not hold one of his address, or a single account whose
+        upstream hangs would keep out everybody behind that address.
+        """
+        async with self._one("account", login, PER_ACCOUNT), self._one("address", network, PER_ADDRESS):
             yield
 
     def __len__(self) -> int:

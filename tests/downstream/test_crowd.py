@@ -69,3 +69,13 @@ def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along() -> None:
 
     assert all(visit.called for visit in visits)
     assert len(ground.crowd) == 0
+
+
+def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
+    ground = Ground()
+    for _ in range(PER_ADDRESS * 2):
+        ground.come(login=b"hangs")
+    before = len(ground.inside)
+    ground.come(login=b"ben")
+
+    assert len(ground.inside) == before + 1
