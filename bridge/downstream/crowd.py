@@ -15,16 +15,16 @@ PER_ACCOUNT = 4
 
 class Crowd:
     def __init__(self) -> None:
-        self._places: dict[tuple[str, bytes], DeferredSemaphore] = {}
+        self._places: dict[tuple[str, bytes | str], DeferredSemaphore] = {}
 
     @asynccontextmanager
-    async def place(self, network: bytes, login: bytes) -> AsyncIterator[None]:
+    async def place(self, network: bytes, account: str) -> AsyncIterator[None]:
         """Held for as long as upstream is asked.
 
         The account's place comes first: who waits for it must not hold one of his address, or a single account whose
         upstream hangs would keep out everybody behind that address.
         """
-        async with self._one("account", login, PER_ACCOUNT), self._one("address", network, PER_ADDRESS):
+        async with self._one("account", account, PER_ACCOUNT), self._one("address", network, PER_ADDRESS):
             yield
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class Crowd:
         return len(self._places)
 
     @asynccontextmanager
-    async def _one(self, kind: str, name: bytes, most: int) -> AsyncIterator[None]:
+    async def _one(self, kind: str, name: bytes | str, most: int) -> AsyncIterator[None]:
         places = self._places.setdefault((kind, name), DeferredSemaphore(most))
         await places.acquire()
         try:

@@ -15,7 +15,7 @@ from secrets import token_bytes
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from bridge.sasl import Credentials
+from bridge.secret import Secret
 
 PENALTIES = (0.0, 0.0, 0.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between tries after 0, 1, 2 … different failures."""
@@ -30,7 +30,10 @@ class _Record:
 
 
 class Throttle:
-    """Remembers failures for `memory` seconds, of at most `most` addresses and accounts."""
+    """Remembers failures for `memory` seconds, of at most `most` addresses and accounts.
+
+    An `account` is `Account.guessed`, one name however it was typed.
+    """
 
     def __init__(self, clock: IReactorTime, *, memory: float = 600.0, most: int = 20_000) -> None:
         self._clock = clock
@@ -38,17 +41,17 @@ class Throttle:
         self._most = most
         self._key = token_bytes(32)
         self._records: OrderedDict[tuple[str, bytes], _Record] = OrderedDict()
-        self._welcome: OrderedDict[tuple[bytes, bytes], float] = OrderedDict()
+        self._welcome: OrderedDict[tuple[bytes, str], float] = OrderedDict()
 
-    def wait(self, address: str, login: bytes, *, at_most: float = inf) -> float:
+    def wait(self, address: str, account: str, *, at_most: float = inf) -> float:
         """Seconds until this try may go upstream; the place in the queue is taken by asking.
 
         Beyond `at_most` none is taken: who is turned away must not make those wait longer who come after him.
         """
-        if self.is_welcome(address, login):
+        if self.is_welcome(address, account):
             return 0.0
         start = now = self._clock.seconds()
-        queues = [self._record("address", network_of(address)), self._record("account", login)]
+        queues = [self._record("address", network_of(address)), self._record("account", account.encode())]
         for record in queues:
             if record is not None:
                 start = max(start, record.free_at)
@@ -57,16 +60,15 @@ class Throttle:
                 record.free_at = start + PENALTIES[min(record.failures, len(PENALTIES) - 1)]
         return start - now
 
-    def is_welcome(self, address: str, login: bytes) -> bool:
+    def is_welcome(self, address: str, account: str) -> bool:
         now = self._clock.seconds()
-        return self._welcome.get((network_of(address), login), now) > now
+        return self._welcome.get((network_of(address), account), now) > now
 
-    def failed(self, address: str, credentials: Credentials) -> None:
+    def failed(self, address: str, account: str, secret: Secret) -> None:
         now = self._clock.seconds()
-        self._welcome.pop((network_of(address), credentials.login), None)
-        proof = credentials.login + b"\0" + credentials.secret.reveal()
-        guess = hmac.digest(self._key, proof, "sha256")
-        for kind, key in (("address", network_of(address)), ("account", credentials.login)):
+        self._welcome.pop((network_of(address), account), None)
+        guess = hmac.digest(self._key, account.encode() + b"\0" + secret.reveal(), "sha256")
+        for kind, key in (("address", network_of(address)), ("account", account.encode())):
             record = self._record(kind, key) or _Record(until=0.0)
             if guess not in record.guesses:
                 record.guesses.append(guess)
@@ -77,9 +79,9 @@ class Throttle:
         while len(self._records) > self._most:
             self._records.popitem(last=False)
 
-    def succeeded(self, address: str, login: bytes) -> None:
-        """Only this login is welcome from there: one account of one's own is no licence to guess at others."""
-        place = (network_of(address), login)
+    def succeeded(self, address: str, account: str) -> None:
+        """Only this account is welcome from there: one account of one's own is no licence to guess at others."""
+        place = (network_of(address), account)
         self._welcome[place] = self._clock.seconds() + 24 * 3600
         self._welcome.move_to_end(place)
         while len(self._welcome) > self._most:

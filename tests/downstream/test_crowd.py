@@ -17,11 +17,11 @@ class Ground:
         self.crowd = Crowd()
         self.inside: list[Deferred[None]] = []
 
-    def come(self, network: bytes = b"here", login: bytes = b"ann") -> "Deferred[None]":
-        return Deferred.fromCoroutine(self._visit(network, login))
+    def come(self, network: bytes = b"here", account: str = "ann") -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._visit(network, account))
 
-    async def _visit(self, network: bytes, login: bytes) -> None:
-        async with self.crowd.place(network, login):
+    async def _visit(self, network: bytes, account: str) -> None:
+        async with self.crowd.place(network, account):
             gate: Deferred[None] = Deferred()
             self.inside.append(gate)
             await gate
@@ -42,8 +42,8 @@ def test_few_tries_on_one_account_are_with_upstream_at_once() -> None:
 
 def test_few_tries_of_one_address_are_with_upstream_at_once() -> None:
     ground = Ground()
-    for login in range(50):
-        ground.come(login=b"%d" % login)
+    for account in range(50):
+        ground.come(account=str(account))
 
     assert len(ground.inside) == PER_ADDRESS
 
@@ -74,8 +74,8 @@ def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along() -> None:
 def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
     ground = Ground()
     for _ in range(PER_ADDRESS * 2):
-        ground.come(login=b"hangs")
+        ground.come(account="hangs")
     before = len(ground.inside)
-    ground.come(login=b"ben")
+    ground.come(account="ben")
 
     assert len(ground.inside) == before + 1

@@ -181,6 +181,32 @@ def test_guesses_sent_at_once_are_asked_upstream_few_by_few() -> None:
     assert all(isinstance(outcome(login), CredentialsRefused) for login in logins)
 
 
+@pytest.mark.parametrize(
+    "logins", [(b"ann@a.example", b"ann@b.example", b"ann@c.example"), (b"Ann", b"aNn", b"anN@x"), (b"ANN",) * 3]
+)
+def test_however_a_login_is_spelt_its_guesses_count_for_one_account(logins: tuple[bytes, ...]) -> None:
+    """Case, and with `{local}` any domain, name the same account upstream, and come from a thousand addresses."""
+    ground = Ground()
+    for number, login in enumerate(logins):
+        refused = ground.log_in(b"%d" % number, login, f"192.0.2.{number}")
+        assert isinstance(outcome(refused), CredentialsRefused)
+    asked = len(ground.upstream.sources)
+    assert isinstance(outcome(ground.log_in(b"next", b"ann", "198.51.100.1")), CredentialsRefused)
+
+    assert outcome(ground.log_in(b"last", b"aNN@example.com", "198.51.100.2")) is None
+    assert len(ground.upstream.sources) == asked + 1
+
+
+def test_a_login_that_no_account_takes_waits_as_if_there_were_one() -> None:
+    """Else the waiting would tell which names exist."""
+    ground = Ground(users="*@example.org")
+    for number, login in enumerate([b"bob@example.net", b"Bob@example.net", b"BOB@EXAMPLE.NET", b"bob@Example.net"]):
+        assert isinstance(outcome(ground.log_in(b"%d" % number, login, f"192.0.2.{number}")), CredentialsRefused)
+
+    assert outcome(ground.log_in(b"last", b"bob@example.net", "198.51.100.2")) is None
+    assert not ground.upstream.sources
+
+
 def test_who_got_in_lately_may_come_with_all_his_programs_at_once() -> None:
     ground = Ground()
     assert isinstance(outcome(ground.log_in()), Opened)
