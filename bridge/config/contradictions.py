@@ -1,8 +1,10 @@
 """What is right alone and wrong together: an address taken twice, an entry never reached, settings at odds."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
+from cryptography import x509
 
 from bridge.config.notation import is_loopback
 from bridge.config.problems import WrongValue
@@ -57,6 +59,13 @@ def _check_deletion(entry: PassThrough) -> None:
         )
 
 
+def _holds_certificates(file: Path) -> bool:
+    try:
+        return bool(x509.load_pem_x509_certificates(file.read_bytes()))
+    except ValueError:
+        return False
+
+
 def _check_trust(entry: PassThrough) -> None:
     if entry.ca is not None and entry.pin is not None:
         raise WrongValue(
@@ -64,6 +73,8 @@ def _check_trust(entry: PassThrough) -> None:
             remedy="leave ca or pin out",
             key="ca",
         )
+    if entry.ca is not None and not _holds_certificates(entry.ca):
+        raise WrongValue(f"{entry.ca} holds no PEM certificate", remedy="name the authority's PEM file", key="ca")
     if entry.upstream.security != "none":
         return
     if entry.ca is not None or entry.pin is not None:

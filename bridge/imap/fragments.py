@@ -22,7 +22,7 @@ class Limits:
 
     line: int = 1 << 20
     collected: int = 256 << 10
-    streamed: int = 2**32 - 1
+    streamed: int = 2**63 - 1
     depth: int = 32
     uids: int = 2_000_000
 

@@ -28,6 +28,7 @@ class Mailbox:
     can_move: bool
     can_expunge_by_uid: bool
     trash: str | None = None
+    trash_is_itself: bool = False
     flag_deletes: bool = False
 
 
@@ -35,6 +36,10 @@ def unkeepable(policy: Policy, mailbox: Mailbox) -> str:
     """Why this account can never mean what it says, in words for its owner: the login is refused. Empty when it can."""
     if policy is Policy.TRASH and mailbox.trash is None:
         return 'delete = "trash", but no mailbox is marked \\Trash upstream; name one with trash = "…"'
+    if policy is Policy.TRASH and mailbox.trash_is_itself:
+        return (
+            f"what is deleted from {mailbox.trash} cannot go to {mailbox.trash}; name another with trash = or delete ="
+        )
     if policy is Policy.FLAG and mailbox.flag_deletes:
         return (
             'delete = "flag", but Gmail archives a message as soon as it is flagged; '
@@ -50,7 +55,7 @@ def refusal(policy: Policy, mailbox: Mailbox) -> str:
     flag_needed = policy is not Policy.TRASH or not mailbox.can_move
     if flag_needed and mailbox.flags_kept is not None and "\\deleted" not in mailbox.flags_kept:
         return "the mailbox does not keep the \\Deleted flag"
-    if mailbox.rights is not None and not _may_delete(mailbox.rights):
+    if mailbox.rights is not None and not _may(mailbox.rights, expunge=policy is not Policy.FLAG):
         return "upstream gives no right to delete in this mailbox"
     return ""
 
@@ -70,6 +75,9 @@ def shortfall(policy: Policy, mailbox: Mailbox) -> str:
             return ""
 
 
-def _may_delete(rights: str) -> bool:
-    # RFC 4314 splits RFC 2086's "d" into t (delete messages) and e (expunge); old servers still say d.
-    return "t" in rights or "d" in rights
+def _may(rights: str, *, expunge: bool) -> bool:
+    # RFC 4314 splits RFC 2086's "d" into t (delete messages) and e (expunge). A server that knows them says d too,
+    # for old clients, if it grants any of them: so d counts only where neither is there.
+    if "t" not in rights and "e" not in rights:
+        return "d" in rights
+    return "t" in rights and ("e" in rights or not expunge)

@@ -38,13 +38,17 @@ class Sink(Protocol):
 
 @frozen
 class Deletion:
-    """What became of the marks at QUIT: how many were asked for and how many of them hold upstream now."""
+    """What became of the marks at QUIT: how many were asked for and how many of them are seen to hold upstream.
+
+    `certain` False: upstream was lost on the way, and some of the others may hold too.
+    """
 
     asked: int
     done: int
     why_not: str = ""
     temporary: bool = False
     detail: str = ""
+    certain: bool = True
 
 
 class Source(Protocol):

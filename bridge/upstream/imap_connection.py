@@ -88,7 +88,7 @@ class Answer:
 class Selected:
     """What the server has told about the selected mailbox since SELECT."""
 
-    exists: int = 0
+    exists: int | None = None
     uidvalidity: int | None = None
     uidnext: int | None = None
     flags_kept: frozenset[str] | None = None
@@ -237,7 +237,7 @@ class ImapConnection(Protocol):
                 if self._is_over():
                     return
         except ProtocolViolation as violation:
-            self._end(UpstreamUnavailable(f"upstream broke the IMAP protocol: {violation}"))
+            self._end(UpstreamUnavailable("upstream broke the IMAP protocol", detail=str(violation)))
             self.transport.abortConnection()
             return
         self._flush()
@@ -248,8 +248,7 @@ class ImapConnection(Protocol):
             self._closing.cancel()
         self.client.end_of_stream()
         if self.ended is None:
-            said = f": {self._goodbye}" if self._goodbye else ""
-            trouble = UpstreamUnavailable(f"upstream closed the connection{said}")
+            trouble = UpstreamUnavailable("upstream closed the connection", detail=self._goodbye)
             trouble.__cause__ = reason.value
             self._end(trouble)
 
@@ -266,7 +265,7 @@ class ImapConnection(Protocol):
             case BodyOctets(octets):
                 if self._body is not None:
                     self._body.write(octets)
-                self._progress()
+                    self._progress()
             case ListingRows():
                 listing = next((asked.rows for asked in self._asked.values() if asked.rows is not None), None)
                 if listing is not None:
@@ -298,7 +297,7 @@ class ImapConnection(Protocol):
             case responses.Exists(count):
                 self.mailbox.exists = count
             case responses.Expunged():
-                self.mailbox.exists -= 1
+                self.mailbox.exists = max((self.mailbox.exists or 0) - 1, 0)
                 self.mailbox.expunges += 1
             case responses.Vanished(_, earlier):
                 self.mailbox.expunges += not earlier

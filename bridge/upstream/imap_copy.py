@@ -5,7 +5,6 @@ and size; a message that has no Message-ID, or whose copy is not found, counts a
 """
 
 import re
-from collections.abc import Set as AbstractSet
 
 from attrs import define, field
 
@@ -22,20 +21,22 @@ _ID = re.compile(rb"<[\x21-\x3d\x3f-\x7e]{1,900}>")
 
 
 async def confirmed_copies(
-    connection: ImapConnection, copied: Status, uids: AbstractSet[int], mailbox: str, target: str
-) -> set[int]:
+    connection: ImapConnection, copied: Status, uids: frozenset[int], mailbox: str, target: str
+) -> frozenset[int]:
     """Those of `uids` whose copy in `target` is certain. Leaves `mailbox` selected, and the same one as before."""
     told = _copyuid(copied.code)
     if told is not None:
-        return told & uids
+        return uids & told
     names = {uid: await _name(connection, uid) for uid in sorted(uids)}
     before = connection.mailbox.uidvalidity
-    await connection.ask(Examine(target))
-    found = {uid for uid, name in names.items() if name is not None and await _is_there(connection, *name)}
+    examined = await connection.ask(Examine(target))
+    # Refused, the mailbox itself may still be selected, and its originals would pass for copies.
+    looked_for = names if examined.ok else {}
+    found = [uid for uid, name in looked_for.items() if name is not None and await _is_there(connection, *name)]
     await connection.ask(Select(mailbox))
     if connection.mailbox.uidvalidity != before:
         raise MailboxReplaced("the mailbox was replaced upstream while messages were copied; nothing was deleted")
-    return found
+    return frozenset(found)
 
 
 def _copyuid(code: Code | None) -> set[int] | None:

@@ -11,10 +11,10 @@ from attrs import define
 from bridge.config import PassThrough
 from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
 from bridge.imap.responses import Fetched, Searched, Status
-from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.maildrop.retention import Mailbox, Policy
 from bridge.maildrop.source import Deletion
-from bridge.names import to_ranges
+from bridge.names import to_ranges, uid_set
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_copy import confirmed_copies
 from bridge.upstream.together import together
@@ -22,41 +22,43 @@ from bridge.upstream.together import together
 LONGEST_SET = 4000
 """Octets of a UID set in one command; servers take lines of 8,000 at least (RFC 7162, section 4)."""
 
+MOST_AT_ONCE = 5000
+"""Messages in one command: what a look at their flags brings back is held in memory."""
+
 DELETED = ("\\Deleted",)
 
 
-def uid_sets(uids: Iterable[int], *, most: int | None = None) -> Iterator[str]:
-    """These UIDs as sets that fit in one command each, with no more than `most` messages in one."""
-    ordered = sorted(set(uids))
-    for start in range(0, len(ordered), most or len(ordered) or 1):
-        yield from _lines(ordered[start : start + most] if most else ordered)
-
-
-def _lines(uids: Iterable[int]) -> Iterator[str]:
-    held: list[str] = []
+def batches(uids: Iterable[int], *, most: int = MOST_AT_ONCE) -> Iterator[frozenset[int]]:
+    """These UIDs, ascending, in parts whose UID set fits in one command and that hold no more than `most`."""
+    held: list[int] = []
     octets = 0
     for first, last in to_ranges(uids):
-        text = str(first) if first == last else f"{first}:{last}"
-        if held and octets + len(text) >= LONGEST_SET:
-            yield ",".join(held)
-            held, octets = [], 0
-        held.append(text)
-        octets += len(text) + 1
+        start = first
+        while start <= last:
+            end = min(last, start + most - len(held) - 1)
+            more = len(f"{start}:{end},")
+            if held and (octets + more > LONGEST_SET or end < start):
+                yield frozenset(held)
+                held, octets = [], 0
+                continue
+            held.extend(range(start, end + 1))
+            octets += more
+            start = end + 1
     if held:
-        yield ",".join(held)
+        yield frozenset(held)
 
 
-def _most(connection: ImapConnection) -> int | None:
-    """How many messages this server deals with in one command (MESSAGELIMIT, RFC 9738); None for all."""
+def _most(connection: ImapConnection) -> int:
+    """How many messages this server deals with in one command (MESSAGELIMIT, RFC 9738)."""
     named = [name.partition("=")[2] for name in connection.client.capabilities if name.startswith("MESSAGELIMIT=")]
-    return int(named[0]) or None if named and named[0].isdecimal() and len(named[0]) < 10 else None
+    limit = int(named[0]) if named and named[0].isdecimal() and len(named[0]) < 10 else 0
+    return min(limit or MOST_AT_ONCE, MOST_AT_ONCE)
 
 
 @define
 class _Tally:
-    """What was seen to be done, and the first reason why something was not."""
+    """The first reason why something was not done."""
 
-    left: int = 0
     why_not: str = ""
     temporary: bool = False
     detail: str = ""
@@ -72,70 +74,89 @@ class _Tally:
 async def carry_out(
     connection: ImapConnection, policy: Policy, mailbox: Mailbox, account: PassThrough, uids: Sequence[int]
 ) -> Deletion:
-    """`done` counts the messages that are gone or carry the flag, as upstream itself says afterwards."""
+    """`done` counts the messages that are gone or carry the flag, as upstream itself says afterwards.
+
+    Where upstream is lost on the way, what was seen to be done until then still counts.
+    """
     tally = _Tally()
-    for uid_set in uid_sets(uids, most=_most(connection)):
-        match policy:
-            case Policy.FLAG:
-                tally.left += await _flag(connection, uid_set, tally)
-            case Policy.EXPUNGE:
-                tally.left += await _expunge(connection, mailbox, account, uid_set, tally)
-            case Policy.TRASH if mailbox.can_move:
-                tally.left += await _move(connection, mailbox, uid_set, tally)
-            case Policy.TRASH:
-                tally.left += await _copy_away(connection, mailbox, account, uid_set, tally)
-    done = len(uids) - tally.left
-    if tally.left and not tally.why_not:
+    left = len(uids)
+    try:
+        for batch in batches(uids, most=_most(connection)):
+            left += await _carry_out(connection, policy, mailbox, account, batch, tally) - len(batch)
+    except Trouble as trouble:
+        return Deletion(len(uids), len(uids) - left, str(trouble), trouble.temporary, trouble.detail, certain=False)
+    if left and not tally.why_not:
         tally.why_not, tally.temporary = "upstream said OK and still has them", True
-    return Deletion(len(uids), done, *((tally.why_not, tally.temporary, tally.detail) if tally.left else ()))
+    return Deletion(len(uids), len(uids) - left, *((tally.why_not, tally.temporary, tally.detail) if left else ()))
 
 
-async def _flag(connection: ImapConnection, uid_set: str, tally: _Tally) -> int:
-    stored = await connection.ask(Store(uid_set, DELETED))
+async def _carry_out(
+    connection: ImapConnection,
+    policy: Policy,
+    mailbox: Mailbox,
+    account: PassThrough,
+    uids: frozenset[int],
+    tally: _Tally,
+) -> int:
+    """How many of these are left."""
+    match policy:
+        case Policy.FLAG:
+            return await _flag(connection, uids, tally)
+        case Policy.EXPUNGE:
+            return await _expunge(connection, mailbox, account, uids, tally)
+        case Policy.TRASH if mailbox.can_move:
+            return await _move(connection, mailbox, uids, tally)
+        case Policy.TRASH:
+            return await _copy_away(connection, mailbox, account, uids, tally)
+
+
+async def _flag(connection: ImapConnection, uids: frozenset[int], tally: _Tally) -> int:
+    stored = await connection.ask(Store(uid_set(uids), DELETED))
     if not stored.ok:
         tally.note(stored.status, "flag them")
-    return len(await _still_there(connection, uid_set, deleted=False))
+    return len(await _still_there(connection, uids, deleted=False))
 
 
 async def _expunge(
-    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uid_set: str, tally: _Tally
+    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uids: frozenset[int], tally: _Tally
 ) -> int:
     if not mailbox.can_expunge_by_uid:
-        left = await _flag(connection, uid_set, tally)
+        left = await _flag(connection, uids, tally)
         if account.expunge_without_uidplus and not left:
-            await _expunge_if_alone(connection, uid_set)
+            await _expunge_if_alone(connection, uids)
         return left  # flagged is what this server can do (S19)
-    stored, expunged = await together(connection.ask(Store(uid_set, DELETED)), connection.ask(Expunge(uid_set)))
+    written = uid_set(uids)
+    stored, expunged = await together(connection.ask(Store(written, DELETED)), connection.ask(Expunge(written)))
     if not stored.ok:
         tally.note(stored.status, "flag them")
     if not expunged.ok:
         tally.note(expunged.status, "expunge them")
-    return len(await _still_there(connection, uid_set))
+    return len(await _still_there(connection, uids))
 
 
-async def _expunge_if_alone(connection: ImapConnection, uid_set: str) -> None:
+async def _expunge_if_alone(connection: ImapConnection, uids: frozenset[int]) -> None:
     """The race that the owner accepted: somebody may flag a message between these two commands."""
-    flagged = await connection.ask(Search(("DELETED",), returning=False))
-    ours = await connection.ask(Search(("UID", uid_set, "DELETED"), returning=False))
-    if _found(ours) and _found(flagged) == _found(ours):  # a search that was refused finds nothing
+    flagged = _found(await connection.ask(Search(("DELETED",), returning=False)))
+    if flagged and flagged <= uids:  # a search that was refused finds nothing
         await connection.ask(ExpungeAll())
 
 
-async def _move(connection: ImapConnection, mailbox: Mailbox, uid_set: str, tally: _Tally) -> int:
+async def _move(connection: ImapConnection, mailbox: Mailbox, uids: frozenset[int], tally: _Tally) -> int:
     assert mailbox.trash is not None
-    moved = await connection.ask(Move(uid_set, mailbox.trash))
+    moved = await connection.ask(Move(uid_set(uids), mailbox.trash))
     if not moved.ok:
         tally.note(moved.status, f"move them to {mailbox.trash}")
-    return len(await _still_there(connection, uid_set))
+    return len(await _still_there(connection, uids))
 
 
 async def _copy_away(
-    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uid_set: str, tally: _Tally
+    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uids: frozenset[int], tally: _Tally
 ) -> int:
     """COPY, see the copies, only then flag (and expunge) the originals: a duplicate is better than a loss."""
     assert mailbox.trash is not None
-    present = _rows(await connection.ask(FetchFlags(uid_set)))
-    copied = await connection.ask(Copy(uid_set, mailbox.trash))
+    written = uid_set(uids)
+    present = _rows(await connection.ask(FetchFlags(written)), uids)
+    copied = await connection.ask(Copy(written, mailbox.trash))
     if not copied.ok:
         tally.note(copied.status, f"copy them to {mailbox.trash}")
         return len(present)
@@ -143,27 +164,28 @@ async def _copy_away(
     left = len(present - safe)
     if left and not tally.why_not:
         tally.why_not, tally.temporary = f"their copies in {mailbox.trash} could not be found", True
-    for confirmed in uid_sets(safe):
-        left += await _expunge(connection, mailbox, account, confirmed, tally)
-    return left
+    return left + (await _expunge(connection, mailbox, account, safe, tally) if safe else 0)
 
 
-async def _still_there(connection: ImapConnection, uid_set: str, *, deleted: bool = True) -> set[int]:
+async def _still_there(connection: ImapConnection, uids: frozenset[int], *, deleted: bool = True) -> frozenset[int]:
     """Which of them upstream has after all, asked in steps.
 
     Dovecot 2.3 answers a FETCH in the same write from its memory, before it tries to change the mailbox; where that
     then fails (a read-only disk) it says OK all the same, and takes it back with the next NOOP.
     """
     await connection.ask(Noop())
-    return _rows(await connection.ask(FetchFlags(uid_set)), deleted=deleted)
+    return _rows(await connection.ask(FetchFlags(uid_set(uids))), uids, deleted=deleted)
 
 
-def _rows(answer: Answer, *, deleted: bool = True) -> set[int]:
-    """The UIDs upstream still has; with deleted=False only those without \\Deleted."""
+def _rows(answer: Answer, uids: frozenset[int], *, deleted: bool = True) -> frozenset[int]:
+    """Those of `uids` that upstream still has; with deleted=False only those without \\Deleted.
+
+    Rows about other messages may come at any time: others' flags change, and that is told to everybody.
+    """
     if not answer.ok:
         raise UpstreamUnavailable("upstream does not say what became of them", detail=answer.status.text)
-    rows = (response for response in answer.responses if isinstance(response, Fetched) and response.uid is not None)
-    return {row.uid for row in rows if row.uid is not None and (deleted or not _is_deleted(row))}
+    rows = {row.uid: row for row in answer.responses if isinstance(row, Fetched) and row.uid is not None}
+    return frozenset(uid for uid, row in rows.items() if uid in uids and (deleted or not _is_deleted(row)))
 
 
 def _is_deleted(row: Fetched) -> bool:

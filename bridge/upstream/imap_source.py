@@ -39,9 +39,9 @@ from bridge.maildrop.errors import (
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox, Policy, refusal, unkeepable
 from bridge.maildrop.source import Deletion, Sink
-from bridge.names import Uid, UidValidity
+from bridge.names import Uid, UidValidity, uid_set
 from bridge.upstream.imap_connection import Answer, ImapConnection
-from bridge.upstream.imap_deletion import carry_out, uid_sets
+from bridge.upstream.imap_deletion import batches, carry_out
 from bridge.upstream.together import together
 from bridge.version import __version__
 from bridge.violation import ProtocolViolation
@@ -57,6 +57,9 @@ ROUNDS = 3
 
 SPARE_ROWS = 1000
 """Rows beyond two for each message that a listing may have, for messages that were told of twice or are new."""
+
+MISSING_AT_ONCE = 50_000
+"""Rows asked for in one command when a listing came incomplete."""
 
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
@@ -87,9 +90,6 @@ class ImapSource:
         listing = Listing(UidValidity(0))
         connection = await self._open(listing)
         self._uidvalidity = connection.mailbox.uidvalidity
-        listing.uidvalidity = UidValidity(self._uidvalidity or 0)
-        listing.settle()
-        await _complete(connection, listing)
         self._keep_alive.start(KEEP_ALIVE, now=False)
         return listing
 
@@ -98,6 +98,8 @@ class ImapSource:
         answer = await self._fetch(FetchBody(uid), body)
         if not body.begun:
             await self._explain_absence(uid, answer)
+        if not answer.ok:
+            raise RetrievalRefused("upstream could not read this message to its end", detail=answer.status.text)
 
     async def top(self, uid: Uid, sink: Sink, size: int) -> None:
         """In parts of BODY.PEEK[]<start.count>, so that TOP's octets are RETR's by construction.
@@ -112,9 +114,13 @@ class ImapSource:
                 await self._explain_absence(uid, answer)
             if not part.came and start < size:
                 raise RetrievalRefused("upstream gave only the beginning of this message", detail=answer.status.text)
-            if part.octets != count:  # less at the end of the message, more from a server that knows no parts
+            if not answer.ok:
+                raise RetrievalRefused("upstream could not read this message to its end", detail=answer.status.text)
+            start += part.octets
+            at_end = part.octets < count and (start >= size or part.octets == 0)
+            if at_end or part.octets > count:  # more: a server that knows no parts and sent the whole
                 return
-            start, count = start + count, count * 4
+            count *= 4
 
     async def delete(self, uids: Sequence[int]) -> Deletion:
         assert self._mailbox is not None, "delete before list"
@@ -153,15 +159,27 @@ class ImapSource:
 
     async def _open(self, listing: Listing | None) -> ImapConnection:
         """Connect, select and look at what the mailbox allows; with a listing, fetch it in the same write."""
-        connection = self._connection = await self._reach()
+        connection = await self._reach()
+        try:
+            await self._select(connection, listing)
+        except BaseException:
+            connection.abandon()
+            raise
+        self._connection = connection
+        return connection
+
+    async def _select(self, connection: ImapConnection, listing: Listing | None) -> None:
         has = connection.client.capabilities
+        name = self._account.upstream.mailbox
         before: list[Deferred[Answer]] = []
         if "ID" in has:
             before.append(connection.ask(Identify(WHO_WE_ARE)))
         if "ENABLE" in has and "UTF8=ACCEPT" in has:
             before.append(connection.ask(Enable(("UTF8=ACCEPT",))))  # always or never, whatever the client says (S11)
+        if not name.isascii():
+            await together(*before)  # a name is written in UTF-8 once that is enabled
+            before = []
         trash = self._find_trash(connection)
-        name = self._account.upstream.mailbox
         selecting = connection.ask(Select(name))
         rights = connection.ask(AskRights(name)) if "ACL" in has else None
         adder = _adder(connection, listing) if listing is not None else None
@@ -178,7 +196,10 @@ class ImapSource:
         why = unkeepable(self._policy, self._mailbox)
         if why:
             raise UpstreamUnsuitable(why)
-        return connection
+        if listing is not None:
+            listing.uidvalidity = UidValidity(connection.mailbox.uidvalidity)
+            listing.settle()
+            await _complete(connection, listing, fetched=answers[id(rows)].ok)
 
     def _find_trash(self, connection: ImapConnection) -> "Deferred[Answer] | None":
         if self._policy is not Policy.TRASH or self._account.trash is not None:
@@ -195,13 +216,15 @@ class ImapSource:
             r.rights for r in (rights.responses if rights is not None else ()) if isinstance(r, responses.Rights)
         ]
         code = selected.status.code
+        trash_name = self._account.trash or (marked[0] if marked else None)
         return Mailbox(
             read_only=code is not None and code.name == "READ-ONLY",
             flags_kept=connection.mailbox.flags_kept,
             rights=granted[0] if granted else None,
             can_move="MOVE" in has or "IMAP4REV2" in has,
             can_expunge_by_uid="UIDPLUS" in has or "IMAP4REV2" in has,
-            trash=self._account.trash or (marked[0] if marked else None),
+            trash=trash_name,
+            trash_is_itself=trash_name is not None and _same_mailbox(trash_name, self._account.upstream.mailbox),
             flag_deletes="X-GM-EXT-1" in has and self._account.gmail_auto_expunge,
         )
 
@@ -271,7 +294,7 @@ class _Part:
 
 def _adder(connection: ImapConnection, listing: Listing) -> Callable[[ListingRows], None]:
     def add(rows: ListingRows) -> None:
-        if len(listing) > 2 * connection.mailbox.exists + SPARE_ROWS:
+        if len(listing) > 2 * (connection.mailbox.exists or 0) + SPARE_ROWS:
             raise ProtocolViolation(f"more than {len(listing)} rows for {connection.mailbox.exists} messages")
         hidden = bytes(rows.deleted)
         if any(rows.hidden):
@@ -281,9 +304,14 @@ def _adder(connection: ImapConnection, listing: Listing) -> Callable[[ListingRow
     return add
 
 
-async def _complete(connection: ImapConnection, listing: Listing) -> None:
-    """S6: as many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login."""
-    expunges = 0
+async def _complete(connection: ImapConnection, listing: Listing, *, fetched: bool) -> None:
+    """S6: as many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login.
+
+    A mailbox whose rows were refused, or that never said EXISTS, is not an empty one.
+    """
+    if connection.mailbox.exists is None:
+        raise ListingIncomplete("upstream does not say how many messages there are; try again later")
+    expunges = 0 if fetched else -1
     for _ in range(ROUNDS):
         if len(listing) == connection.mailbox.exists and connection.mailbox.expunges == expunges:
             return
@@ -302,8 +330,8 @@ async def _catch_up(connection: ImapConnection, listing: Listing) -> None:
     missing, held = present - set(listing.uids), -1
     while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
         held = len(listing)
-        for uids in uid_sets(missing):
-            await connection.ask(FetchListing(uids), rows=_adder(connection, listing))
+        for batch in batches(missing, most=MISSING_AT_ONCE):
+            await connection.ask(FetchListing(uid_set(batch)), rows=_adder(connection, listing))
         listing.settle()
         missing = present - set(listing.uids)
 
@@ -324,6 +352,11 @@ async def _present(connection: ImapConnection) -> set[int]:
         if code is None or code.name != "MESSAGELIMIT" or min(part, default=1) == 1:
             return present
         criteria = ("UID", f"1:{min(part) - 1}")
+
+
+def _same_mailbox(one: str, other: str) -> bool:
+    """INBOX is the only name that is the same in any case (RFC 9051, section 5.1)."""
+    return one == other or one.upper() == other.upper() == "INBOX"
 
 
 def _not_opened(name: str, status: Status) -> Trouble:

@@ -1,11 +1,13 @@
 """Whatever is written wrong, in a file or in flags, is answered with its line, its key and what to write instead."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.config import Config, ConfigError, Endpoint, from_flags, load
+from bridge.tls import self_signed
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "popbridge.toml"
 
@@ -18,6 +20,11 @@ upstream = "imaps://imap.example.org"
 """
 LISTENER = '[[listener]]\npop3 = "127.0.0.1:1110"\n'
 PASSTHROUGH = '[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
+
+
+def authority(path: Path) -> None:
+    """Any certificate will do."""
+    self_signed(path.parent, "localhost", dt.datetime.now(dt.UTC)).certificate.rename(path)
 
 
 def loaded(directory: Path, text: str) -> Config:
@@ -129,6 +136,7 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (GOOD + 'login = "{domain}"', 7, "passthrough.login", "braces", "{user}"),
     (GOOD + 'pin = "12:34"', 7, "passthrough.pin", "64 hex", "openssl"),
     (GOOD + 'ca = "no.pem"', 7, "passthrough.ca", "cannot be read", "PEM"),
+    (GOOD + 'ca = "popbridge.toml"', 7, "passthrough.ca", "holds no PEM certificate", "authority"),
     (GOOD + f'ca = "popbridge.toml"\npin = "{"9f" * 32}"', 7, "passthrough.ca", "pin", "leave"),
     (
         GOOD.replace("imaps://imap.example.org", "imap://127.0.0.1") + f'pin = "{"9f" * 32}"',
@@ -165,7 +173,7 @@ def test_a_bad_file_names_line_key_and_remedy(tmp_path: Path, bad: tuple[str, in
 
 
 def test_a_good_file_has_paths_relative_to_itself(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
+    authority(tmp_path / "ca.pem")
 
     config = loaded(tmp_path, "\ufeff" + GOOD.replace("\n", "\r\n") + 'ca = "ca.pem"\r\n')
 
@@ -192,7 +200,8 @@ def test_a_file_that_is_not_there_or_not_text_is_no_traceback(tmp_path: Path) ->
 
 def test_the_example_loads_and_so_it_does_with_all_its_suggestions(tmp_path: Path) -> None:
     assert load(EXAMPLE).listeners[0].pop3 == Endpoint("127.0.0.1", 1110)
-    for name in ("chain.pem", "key.pem", "own-authority.pem"):
+    authority(tmp_path / "own-authority.pem")
+    for name in ("chain.pem", "key.pem"):
         (tmp_path / name).touch()
     text = EXAMPLE.read_text(encoding="utf-8")
     for either in ('tls = "self-signed"', 'pin = "'):  # the second of an alternative

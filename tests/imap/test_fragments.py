@@ -89,7 +89,7 @@ def test_the_text_of_a_status_line_announces_nothing(kind: bytes) -> None:
     assert cut(kind + b" all well {12}\r\nA2 OK\r\n") == [Text(kind + b" all well {12}"), Text(b"A2 OK")]
 
 
-@pytest.mark.parametrize("size", [b"9223372036854775808", b"-1", b"4294967296", b"", b"9" * 4400, b"+5", b"5+"])
+@pytest.mark.parametrize("size", [b"9223372036854775808", b"-1", b"", b"9" * 4400, b"+5", b"5+"])
 def test_a_body_that_cannot_be_is_refused_before_it_is_read(size: bytes) -> None:
     with pytest.raises(ProtocolViolation):
         cut(b"* 1 FETCH (BODY[] {%s}\r\n" % size)

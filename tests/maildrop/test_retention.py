@@ -18,7 +18,7 @@ GOOD = Mailbox(
 @pytest.mark.parametrize("policy", Policy)
 def test_an_ordinary_mailbox_takes_every_policy(policy: Policy) -> None:
     assert refusal(policy, GOOD) == ""
-    assert refusal(policy, evolve(GOOD, flags_kept=None, rights="lrswit")) == ""
+    assert refusal(policy, evolve(GOOD, flags_kept=None, rights="lrswite")) == ""
     assert shortfall(policy, GOOD) == ""
 
 
@@ -31,6 +31,21 @@ def test_a_read_only_mailbox_takes_none(policy: Policy) -> None:
 def test_without_the_right_to_delete_nothing_is_promised(policy: Policy) -> None:
     assert "right to delete" in refusal(policy, evolve(GOOD, rights="lrs"))
     assert refusal(policy, evolve(GOOD, rights="lrsd")) == ""
+
+
+def test_the_right_to_flag_alone_is_enough_for_flag_only() -> None:
+    """RFC 4314: t flags, e expunges; a d beside them is for clients that know neither."""
+    flags_only = evolve(GOOD, rights="lrstd")
+
+    assert refusal(Policy.FLAG, flags_only) == ""
+    assert "right to delete" in refusal(Policy.EXPUNGE, flags_only)
+    assert "right to delete" in refusal(Policy.TRASH, flags_only)
+
+
+def test_the_mailbox_itself_is_no_trash() -> None:
+    """It would come back as new mail for ever."""
+    assert "cannot go to" in unkeepable(Policy.TRASH, evolve(GOOD, trash_is_itself=True))
+    assert unkeepable(Policy.FLAG, evolve(GOOD, trash_is_itself=True)) == ""
 
 
 def test_trash_never_falls_back_to_expunge() -> None:

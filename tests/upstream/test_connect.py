@@ -295,7 +295,7 @@ class TrustTest(NetworkTestCase):
                 self.context(),
             )
             trouble = self.refused(answering, STARTTLS)
-            self.assertIn("octets behind the answer to STARTTLS", str(trouble))
+            self.assertIn("octets behind the answer to STARTTLS", trouble.detail)
             self.assertNothingSecretSent(servers)
 
     def test_preauth_is_refused_with_and_without_tls(self) -> None:

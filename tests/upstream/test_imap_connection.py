@@ -102,8 +102,8 @@ class Line(NetworkTestCase):
 
     def assertEnded(self, running: Running[Any], words: str) -> None:  # noqa: N802  # as trial's own
         trouble = running.trouble()
-        self.assertIsInstance(trouble, UpstreamUnavailable)
-        self.assertIn(words, str(trouble))
+        assert isinstance(trouble, UpstreamUnavailable)
+        self.assertIn(words, f"{trouble} ({trouble.detail})")
         self.assertIsNotNone(self.connection.ended)
         self.network.settle()
         self.assertIsNotNone(self.here.lost)
@@ -225,7 +225,7 @@ class EndTest(Line):
             b"* 1 FETCH (UID 7 FLAGS (\0))\r\n",
             b"HTTP/1.1 400 Bad Request\r\n",
             b"* PREAUTH again\r\n",
-            b"* 1 FETCH (UID 7 BODY[] {99999999999}\r\n",
+            b"* 1 FETCH (UID 7 BODY[] {9223372036854775808}\r\n",
             b'* LIST () "/" {99999999}\r\n',
             b"* 1 FETCH (BODY[] {4}\r\nmail UID 8)\r\n",
             b"x" * (2 << 20),

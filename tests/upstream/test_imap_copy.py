@@ -2,7 +2,7 @@
 # mypy: disallow-untyped-calls=False
 """An original is removed only when its own copy is certain (S18); a duplicate is better than a loss."""
 
-from bridge.maildrop.errors import MailboxReplaced, Trouble
+from bridge.maildrop.errors import Trouble
 from tests.upstream.mailserver import BARE, DOVECOT, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, replacing, with_messages
@@ -112,8 +112,9 @@ class CopyTest(NetworkTestCase):
                 return answer
 
             store.edit = refuse
-            running = session.network.start(session.source.delete([1]))
-            self.assertIsInstance(running.trouble(), MailboxReplaced)
+            outcome = session.delete(1)
+            self.assertEqual((outcome.done, outcome.certain), (0, False))
+            self.assertIn("replaced", outcome.why_not)
             self.assertEqual(store.inbox.messages[1].flags, set())
             self.assertEqual(store.trash.messages[1].flags, set())
             self.assertNotIn("UID STORE", store.verbs())

@@ -7,8 +7,9 @@ from typing import Any
 
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.maildrop.source import Deletion
+from bridge.names import uid_set
 from bridge.upstream import imap_deletion
-from bridge.upstream.imap_deletion import LONGEST_SET, uid_sets
+from bridge.upstream.imap_deletion import LONGEST_SET, MOST_AT_ONCE, batches
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, refusing, with_messages
@@ -328,12 +329,18 @@ class LossTest(Case):
 class ManyTest(Case):
     def test_sets_that_fit_in_a_line(self) -> None:
         uids = list(range(1, 40_000, 2))
-        sets = list(uid_sets(uids))
-        self.assertGreater(len(sets), 10)
-        self.assertLessEqual(max(map(len, sets)), LONGEST_SET)
-        self.assertEqual([int(uid) for one in sets for uid in one.split(",")], uids)
-        self.assertEqual(list(uid_sets([])), [])
-        self.assertEqual(list(uid_sets([3, 1, 2, 7])), ["1:3,7"])
+        parts = list(batches(uids))
+        self.assertGreater(len(parts), 10)
+        self.assertLessEqual(max(len(uid_set(part)) for part in parts), LONGEST_SET)
+        self.assertEqual([uid for part in parts for uid in sorted(part)], uids)
+        self.assertEqual(list(batches([])), [])
+        self.assertEqual(list(batches([3, 1, 2, 7])), [frozenset({1, 2, 3, 7})])
+
+    def test_a_range_of_any_length_in_parts_that_memory_holds(self) -> None:
+        parts = list(batches(range(1, 300_001)))
+        self.assertEqual({len(part) for part in parts}, {MOST_AT_ONCE})
+        self.assertEqual(sum(map(len, parts)), 300_000)
+        self.assertEqual([sorted(part) for part in batches([1, 2, 3, 5, 6], most=2)], [[1, 2], [3, 5], [6]])
 
     def test_more_than_fit_in_one_command(self) -> None:
         self.patch(imap_deletion, "LONGEST_SET", 100)
