@@ -1,21 +1,27 @@
 """How many logins of one address, and on one account, may be with upstream at the same time.
 
 Failures are counted when upstream has answered; without this a thousand guesses sent at once would all get through
-before the first of them counts (S23). Others wait for their place; who has proven himself lately needs none.
+before the first of them counts (S23). Others wait for their place. Who has proven himself lately has many on his
+account, which strangers cannot take, and needs none of his address.
 """
 
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from twisted.internet.defer import DeferredSemaphore
 
 PER_ADDRESS = 20
 PER_ACCOUNT = 4
+PER_WELCOME_ACCOUNT = 20
+
+_Key = tuple[str, bytes | str]
 
 
 class Crowd:
     def __init__(self) -> None:
-        self._places: dict[tuple[str, bytes | str], DeferredSemaphore] = {}
+        self._places: dict[_Key, DeferredSemaphore] = {}
+        self._leaving: deque[_Key] = deque()
 
     @asynccontextmanager
     async def place(self, network: bytes, account: str) -> AsyncIterator[None]:
@@ -31,13 +37,28 @@ class Crowd:
         """How many addresses and accounts have somebody in here."""
         return len(self._places)
 
+    def welcome_place(self, account: str) -> AbstractAsyncContextManager[None]:
+        """The same for who has proven himself."""
+        return self._one("welcome", account, PER_WELCOME_ACCOUNT)
+
     @asynccontextmanager
     async def _one(self, kind: str, name: bytes | str, most: int) -> AsyncIterator[None]:
-        places = self._places.setdefault((kind, name), DeferredSemaphore(most))
-        await places.acquire()
+        key = kind, name
+        await self._places.setdefault(key, DeferredSemaphore(most)).acquire()
         try:
             yield
         finally:
+            self._leave(key)
+
+    def _leave(self, key: _Key) -> None:
+        """In a loop: who is let in may leave at once and let the next in, and a thousand such calls would nest."""
+        self._leaving.append(key)
+        if len(self._leaving) > 1:
+            return
+        while self._leaving:
+            key = self._leaving[0]
+            places = self._places[key]
             places.release()
             if places.tokens == places.limit:
-                del self._places[kind, name]
+                del self._places[key]
+            self._leaving.popleft()

@@ -1,5 +1,6 @@
 """A login, read as a sentence: find the account, wait your turn, open its mailbox, all within the time allowed."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from twisted.internet.task import deferLater
 from bridge.accounts.account import Account, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.downstream.crowd import Crowd
-from bridge.downstream.throttle import Throttle, network_of
+from bridge.downstream.throttle import Standing, Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.source import Source
@@ -72,19 +73,14 @@ class Logins:
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
         name = found.guessed if isinstance(found, Account) else folded(credentials.login)
         trial = _Trial(address, name, found, credentials, session)
-        patience = min(PATIENCE, self._login_wait / 2)
-        turn = self._throttle.wait(address, name, at_most=patience)
-        if turn > patience:
-            raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
-        if turn > 0:
-            await deferLater(self._clock, turn)
+        opening = Deferred.fromCoroutine(self._open_in_turn(trial))
+        opening.addTimeout(self._login_wait, self._clock)
         try:
-            opened = await self._in_time(trial, self._login_wait - turn)
-        except CredentialsRefused:
-            self._throttle.failed(address, name, credentials.secret)
-            raise
-        self._throttle.succeeded(address, name)
-        return opened
+            return await opening
+        except TimedOut:
+            raise UpstreamUnavailable(
+                f"upstream did not let us in within {self._login_wait:g} seconds; try again later"
+            ) from None
 
     def _find(self, login: bytes) -> Account | CredentialsRefused:
         """A login that no account takes waits and is answered like a wrong password."""
@@ -95,23 +91,42 @@ class Logins:
         return account or CredentialsRefused("no account takes this login")
 
     async def _open_in_turn(self, trial: _Trial) -> Opened:
-        if self._throttle.is_welcome(trial.address, trial.name):
-            return await self._open(trial)
-        async with self._crowd.place(network_of(trial.address), trial.name):
-            return await self._open(trial)
+        """How a try is met is looked at again when its place is free:
+
+        of many sent at once, those behind the first failures are no longer welcome, or have a penalty now.
+        """
+        while True:
+            standing = self._throttle.standing(trial.address, trial.name)
+            await self._turn(trial)
+            async with self._place(trial, standing):
+                if self._throttle.standing(trial.address, trial.name) is standing:
+                    return await self._open(trial)
+
+    async def _turn(self, trial: _Trial) -> None:
+        patience = min(PATIENCE, self._login_wait / 2)
+        turn = self._throttle.wait(trial.address, trial.name, at_most=patience)
+        if turn > patience:
+            raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
+        if turn > 0:
+            await deferLater(self._clock, turn)
+
+    def _place(self, trial: _Trial, standing: Standing) -> AbstractAsyncContextManager[None]:
+        if standing is Standing.WELCOME:
+            return self._crowd.welcome_place(trial.name)
+        return self._crowd.place(network_of(trial.address), trial.name)
 
     async def _open(self, trial: _Trial) -> Opened:
+        """What came of it counts before the place is given on: the next in it is met accordingly."""
+        try:
+            opened = await self._opened(trial)
+        except CredentialsRefused:
+            self._throttle.failed(trial.address, trial.name, trial.credentials.secret)
+            raise
+        self._throttle.succeeded(trial.address, trial.name)
+        return opened
+
+    async def _opened(self, trial: _Trial) -> Opened:
         if isinstance(trial.found, CredentialsRefused):
             raise trial.found
         source = self._make_source(trial.found, trial.credentials, trial.session)
         return Opened(trial.found, source, await open_maildrop(trial.found, source))
-
-    async def _in_time(self, trial: _Trial, seconds: float) -> Opened:
-        opening = Deferred.fromCoroutine(self._open_in_turn(trial))
-        opening.addTimeout(seconds, self._clock)
-        try:
-            return await opening
-        except TimedOut:
-            raise UpstreamUnavailable(
-                f"upstream did not let us in within {seconds:g} seconds; try again later"
-            ) from None

@@ -2,12 +2,13 @@
 
 Each address and each account has a queue of its own: after failures, one try per penalty gets through. The same wrong
 password again is not another guess: a program that someone forgot to reconfigure is not punished for polling. Who
-got in lately from the same address waits for nobody: neither for what others tried on his account, nor for what
-others behind the same address did.
+got in lately from the same address has no penalty: neither for what others tried on his account, nor for what others
+behind the same address did.
 """
 
 import hmac
 from collections import OrderedDict, deque
+from enum import Enum, auto
 from ipaddress import ip_address, ip_network
 from math import inf
 from secrets import token_bytes
@@ -21,12 +22,24 @@ PENALTIES = (0.0, 0.0, 0.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between tries after 0, 1, 2 … different failures."""
 
 
+class Standing(Enum):
+    """How a try is met."""
+
+    WELCOME = auto()
+    FREE = auto()
+    SLOWED = auto()
+
+
 @define
 class _Record:
     until: float
     free_at: float = 0.0
     failures: int = 0
     guesses: "deque[bytes]" = field(factory=lambda: deque(maxlen=10))
+
+    @property
+    def penalty(self) -> float:
+        return PENALTIES[min(self.failures, len(PENALTIES) - 1)]
 
 
 class Throttle:
@@ -48,21 +61,21 @@ class Throttle:
 
         Beyond `at_most` none is taken: who is turned away must not make those wait longer who come after him.
         """
-        if self.is_welcome(address, account):
+        if self._is_welcome(address, account):
             return 0.0
-        start = now = self._clock.seconds()
-        queues = [self._record("address", network_of(address)), self._record("account", account.encode())]
+        now = self._clock.seconds()
+        queues = self._queues(address, account)
+        start = max([now, *(record.free_at for record in queues)])
         for record in queues:
-            if record is not None:
-                start = max(start, record.free_at)
-        for record in queues:
-            if record is not None and start - now <= at_most:
-                record.free_at = start + PENALTIES[min(record.failures, len(PENALTIES) - 1)]
+            if start - now <= at_most:
+                record.free_at = start + record.penalty
         return start - now
 
-    def is_welcome(self, address: str, account: str) -> bool:
-        now = self._clock.seconds()
-        return self._welcome.get((network_of(address), account), now) > now
+    def standing(self, address: str, account: str) -> Standing:
+        if self._is_welcome(address, account):
+            return Standing.WELCOME
+        slowed = any(record.penalty for record in self._queues(address, account))
+        return Standing.SLOWED if slowed else Standing.FREE
 
     def failed(self, address: str, account: str, secret: Secret) -> None:
         now = self._clock.seconds()
@@ -86,6 +99,14 @@ class Throttle:
         self._welcome.move_to_end(place)
         while len(self._welcome) > self._most:
             self._welcome.popitem(last=False)
+
+    def _is_welcome(self, address: str, account: str) -> bool:
+        now = self._clock.seconds()
+        return self._welcome.get((network_of(address), account), now) > now
+
+    def _queues(self, address: str, account: str) -> list[_Record]:
+        queues = self._record("address", network_of(address)), self._record("account", account.encode())
+        return [record for record in queues if record is not None]
 
     def _record(self, kind: str, key: bytes) -> _Record | None:
         record = self._records.get((kind, key))

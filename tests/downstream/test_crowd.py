@@ -79,3 +79,21 @@ def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
     ground.come(account="ben")
 
     assert len(ground.inside) == before + 1
+
+
+def test_thousands_who_leave_as_soon_as_they_are_let_in_do_so_one_after_the_other() -> None:
+    ground = Ground()
+    first = [ground.come() for _ in range(PER_ACCOUNT)]
+    left = []
+
+    async def look_in() -> None:
+        async with ground.crowd.place(b"here", "ann"):
+            pass
+        left.append(None)
+
+    others = [Deferred.fromCoroutine(look_in()) for _ in range(2_500)]
+    ground.let_all_go()
+
+    assert all(visit.called for visit in first + others)
+    assert len(left) == len(others)
+    assert len(ground.crowd) == 0

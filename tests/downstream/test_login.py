@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 
 from bridge.accounts.directory import Directory
 from bridge.config import PassThrough
-from bridge.downstream.crowd import PER_ACCOUNT
-from bridge.downstream.login import Logins, Opened
-from bridge.downstream.throttle import Throttle
+from bridge.downstream.crowd import PER_ACCOUNT, PER_WELCOME_ACCOUNT
+from bridge.downstream.login import PATIENCE, Logins, Opened
+from bridge.downstream.throttle import PENALTIES, Throttle
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.names import SessionId
 from bridge.sasl import Credentials
@@ -170,15 +170,40 @@ def test_who_got_in_lately_is_not_kept_out_by_what_others_guess_on_his_account(o
     assert outcome(ground.log_in(address="203.0.113.7")) is None
 
 
-def test_guesses_sent_at_once_are_asked_upstream_few_by_few() -> None:
+def test_guesses_sent_at_once_are_asked_upstream_few_by_few_and_the_failures_among_them_count() -> None:
     ground = Ground()
     ground.upstream.slow = True
-    logins = [ground.log_in(b"guess %d" % guess) for guess in range(100)]
+    logins = [ground.log_in(b"guess %d" % guess, address=f"192.0.2.{guess}") for guess in range(200)]
 
     assert len(ground.upstream.sources) == PER_ACCOUNT
-    while ground.clock.getDelayedCalls() and not all(login.called for login in logins):
-        ground.clock.advance(0)
-    assert all(isinstance(outcome(login), CredentialsRefused) for login in logins)
+    ground.clock.pump([0.5] * 100)
+    assert all(isinstance(outcome(login), CredentialsRefused | UpstreamUnavailable) for login in logins)
+    assert len(ground.upstream.sources) < 2 * PER_ACCOUNT + PATIENCE / PENALTIES[3]
+
+
+def test_who_got_in_lately_has_no_more_guesses_than_his_places() -> None:
+    """One's own old password, or a stolen laptop's address, opens no door to guessing."""
+    ground = Ground()
+    assert isinstance(outcome(ground.log_in()), Opened)
+    ground.upstream.slow = True
+    logins = [ground.log_in(b"guess %d" % guess) for guess in range(200)]
+
+    assert len(ground.upstream.sources) == 1 + PER_WELCOME_ACCOUNT
+    ground.clock.pump([0.5] * 100)
+    assert all(isinstance(outcome(login), CredentialsRefused | UpstreamUnavailable) for login in logins)
+    assert len(ground.upstream.sources) < 1 + PER_WELCOME_ACCOUNT + PER_ACCOUNT + PATIENCE / PENALTIES[3]
+
+
+def test_strangers_do_not_take_the_places_of_who_got_in_lately() -> None:
+    ground = Ground()
+    assert isinstance(outcome(ground.log_in()), Opened)
+    ground.upstream.slow = True
+    for guess in range(200):
+        ground.log_in(b"guess %d" % guess, address=f"198.51.100.{guess}").addErrback(lambda _: None)
+    login = ground.log_in()
+    ground.clock.advance(0)
+
+    assert isinstance(outcome(login), Opened)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +238,6 @@ def test_who_got_in_lately_may_come_with_all_his_programs_at_once() -> None:
     ground.upstream.slow = True
     logins = [ground.log_in() for _ in range(50)]
 
-    assert len(ground.upstream.sources) == 51
-    ground.clock.advance(0)
+    assert len(ground.upstream.sources) == 1 + PER_WELCOME_ACCOUNT
+    ground.clock.pump([0, 0, 0])  # one after the other, and nobody waits longer than upstream takes
     assert all(isinstance(outcome(login), Opened) for login in logins)
