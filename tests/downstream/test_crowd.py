@@ -84,7 +84,7 @@ def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
 def test_thousands_who_leave_as_soon_as_they_are_let_in_do_so_one_after_the_other() -> None:
     ground = Ground()
     first = [ground.come() for _ in range(PER_ACCOUNT)]
-    left = []
+    left: list[None] = []
 
     async def look_in() -> None:
         async with ground.crowd.place(b"here", "ann"):
