@@ -51,6 +51,7 @@ class Outflow:
     def __init__(self, tcp: Accepted) -> None:
         self.outstanding = 0
         self._tcp = tcp
+        self._ending = False
         self._empty: Deferred[None] | None = None
         self._producer: IPushProducer | None = None
         self._paused = False
@@ -103,11 +104,16 @@ class Outflow:
     def drained(self) -> "Deferred[None]":
         """Fires when all that was written has left the process; never when the connection is ending before that."""
         drained: Deferred[None] = Deferred()
-        if self.outstanding or self.disconnecting:
+        if self.outstanding and not self._ending:
             self._empty = drained
-        else:
+        elif not self._ending:
             drained.callback(None)
         return drained
+
+    def expect_end(self) -> None:
+        """The connection is to end, though TLS may still be saying good-bye: from now on it is never called drained."""
+        self._ending = True
+        self._empty = None
 
     def emptied(self) -> None:
         """The TCP transport's buffer ran empty."""
@@ -122,6 +128,7 @@ class Outflow:
     def _end(self) -> None:
         if not self.disconnecting:
             self.disconnecting = True
+            self.expect_end()
             self._tcp.unregisterProducer()
 
 

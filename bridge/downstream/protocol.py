@@ -364,6 +364,7 @@ class Session(Protocol):
             self._not_reading = False
             self._tcp.resumeProducing()
         self._expect_client()
+        self._outflow.expect_end()  # a QUIT that has begun nothing yet begins nothing any more (S16)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
         self._patience.expect_farewell()

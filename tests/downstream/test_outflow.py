@@ -93,6 +93,19 @@ def test_a_connection_that_is_ending_is_never_called_drained() -> None:
             assert not ground.tcp.connected
 
 
+def test_one_that_is_to_end_is_never_called_drained_while_tls_still_says_good_bye() -> None:
+    ground = Ground()
+    ground.outflow.write(b"abc")
+    ground.outflow.drained().addCallback(ground.drained.append)
+    ground.outflow.expect_end()
+    ground.outflow.write(b"close_notify")
+    ground.tcp.take()
+    ground.outflow.drained().addCallback(ground.drained.append)
+
+    assert ground.drained == []
+    assert ground.tcp.connected
+
+
 def test_nothing_is_written_behind_the_end() -> None:
     ground = Ground()
     ground.outflow.write(b"last")

@@ -1,8 +1,10 @@
 """TLS from the first octet or after STLS: the same session, and nothing said before it is believed."""
 
+import pytest
+
 from bridge.downstream.outflow import HIGH
 from bridge.events import SessionOpened
-from tests.downstream.stage import HELLO, LOGIN, Client, Stage, TlsClient
+from tests.downstream.stage import HELLO, LOGIN, THREE, Client, Stage, TlsClient, stalled
 
 # TLS (S27, S31).
 
@@ -93,3 +95,20 @@ def test_a_client_that_says_much_before_stls_is_not_stuck_behind_it() -> None:
 
     assert client.say(b"CAPA\r\n").endswith(b".\r\n")
     assert client.say(LOGIN).endswith(b"octets)\r\n")
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_quit_that_has_begun_nothing_begins_nothing_when_the_bridge_closes(implicit: bool) -> None:
+    """Over TLS the connection lives until the client has said good-bye, and what it was sent is still read (S16)."""
+    stage = Stage(*THREE, implicit=implicit)
+    client = stalled(stage.logged_in())
+    client.say(b"DELE 1\r\nQUIT\r\n")
+    stage.sessions.shut("the server stopped")
+    client.reads = True
+    client.settle()
+
+    assert client.gone()
+    assert "delete" not in stage.upstream.asked
+    assert len(stage.upstream.messages) == 3
+    assert stage.closed.how == "the server stopped"
+    stage.nothing_left()
