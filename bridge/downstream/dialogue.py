@@ -20,7 +20,14 @@ from bridge.downstream.login import Logins, Opened
 from bridge.downstream.refusals import refused, refused_login
 from bridge.events import DeletionRefused as DeletionRefusedEvent
 from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
-from bridge.maildrop.errors import CredentialsRefused, DeletionRefused, MailboxReplaced, MessageGone, Trouble
+from bridge.maildrop.errors import (
+    CredentialsRefused,
+    DeletionRefused,
+    MailboxReplaced,
+    MessageGone,
+    RetrievalRefused,
+    Trouble,
+)
 from bridge.maildrop.source import Deletion
 from bridge.names import MessageNumber, SessionId, Uid
 from bridge.pop3 import commands
@@ -309,7 +316,8 @@ class Dialogue:
             self.over = self._gone[number] >= GONE_AT_MOST
             return refused(gone)
         except Trouble as trouble:
-            if not self.over:  # else it was the client that went
+            healthy = isinstance(trouble, RetrievalRefused | MailboxReplaced)  # upstream said so, on a good connection
+            if not (healthy or self.over):  # over: it was the client that went
                 self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
             if isinstance(trouble, MailboxReplaced):
                 self.over = True

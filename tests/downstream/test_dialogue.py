@@ -6,6 +6,7 @@ from bridge.events import BugMet, DeletionRefused, UpstreamLost
 from bridge.maildrop.errors import (
     MailboxReplaced,
     RetrievalRefused,
+    Trouble,
     UpstreamUnavailable,
     UpstreamUnsuitable,
 )
@@ -177,6 +178,16 @@ def test_upstream_lost_before_the_first_octet_is_a_refusal() -> None:
 
     assert client.say(b"RETR 1\r\nSTAT\r\n") == b"-ERR [SYS/TEMP] upstream hung up (upstream says: BYE)\r\n+OK 3 73\r\n"
     assert [event.reason for event in stage.told(UpstreamLost)] == ["upstream hung up (BYE)"]
+
+
+@pytest.mark.parametrize("trouble", [RetrievalRefused("not now"), MailboxReplaced("the mailbox was replaced")])
+def test_a_message_that_is_refused_on_a_good_connection_is_not_logged_as_upstream_lost(trouble: Trouble) -> None:
+    stage = Stage(*THREE)
+    client = stage.logged_in()
+    stage.upstream.faults["stream"] = trouble
+
+    assert client.say(b"RETR 1\r\n") == b"-ERR [SYS/TEMP] %s\r\n" % str(trouble).encode()
+    assert not stage.told(UpstreamLost)
 
 
 def test_upstream_lost_in_a_message_closes_and_writes_no_terminator() -> None:
