@@ -15,6 +15,7 @@ from bridge.imap.codes import read_status
 from bridge.imap.commands import (
     Authenticate,
     Command,
+    Enable,
     Examine,
     Login,
     Select,
@@ -40,7 +41,7 @@ from bridge.imap.lexer import U32, Cursor
 from bridge.imap.listing import ListingRows, Shapes, one_row, read_rows
 from bridge.imap.parser import Reading, read_response
 from bridge.imap.quirks import Quirk, ignore
-from bridge.imap.responses import Capabilities, Code, Enabled, Response, Status, StatusKind
+from bridge.imap.responses import Capabilities, Code, Enabled, Exists, Response, Status, StatusKind
 from bridge.imap.turns import Continuation, Turns
 from bridge.imap.writing import Context
 from bridge.secret import Secret
@@ -72,6 +73,10 @@ _FETCH_WORD = re.compile(rb" FETCH ", re.IGNORECASE)
 _TAGGED_STATUS = re.compile(rb"([A-Za-z0-9]{1,20}) ((?:OK|NO|BAD)(?: .*)?)", re.IGNORECASE | re.DOTALL)
 
 
+SPARE_UIDS = 1000
+"""Numbers that an answer may stand for beyond twice the messages there are: some may come while it is asked for."""
+
+
 class ClientState(Enum):
     GREETING = auto()
     NOT_AUTHENTICATED = auto()
@@ -98,6 +103,8 @@ class Client:
         self._texts: list[bytes] = []
         self._literals: list[bytes | None] = []
         self._fetch: FetchReply | None = None
+        self._enabling: set[str] = set()  # what was asked for; a server may say that it enabled more
+        self._most_uids = limits.uids  # numbers that one answer may stand for
         self._told_at_login = False  # new capabilities have come with the login that is in flight
 
     # What the driver asks and tells
@@ -113,6 +120,8 @@ class Client:
         return self._fragments.body_left
 
     def send(self, command: Command) -> Tag:
+        if isinstance(command, Enable):
+            self._enabling |= {name.upper() for name in command.names}
         """Queues it. ValueError for what must not be sent, such as CR or LF in a password."""
         return self._turns.add(command)
 
@@ -319,12 +328,14 @@ class Client:
     def _read_data(self, texts: list[bytes], literals: list[bytes | None]) -> Response:
         cursor = self._cursor(texts, literals)
         cursor.match(_STAR)
-        response = read_response(cursor, Reading(self._context().utf8, self._limits.uids))
+        response = read_response(cursor, Reading(self._context().utf8, self._most_uids))
         match response:
             case Capabilities(names):
                 self._learn(names)
             case Enabled(names):
-                self.enabled |= names
+                self.enabled |= names & self._enabling
+            case Exists(count):
+                self._most_uids = min(self._limits.uids, 2 * count + SPARE_UIDS)
             case _:
                 pass
         return response

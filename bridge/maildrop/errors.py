@@ -66,10 +66,16 @@ class TooManyDeletions(Lasting):
 
 
 class DeletionRefused(Trouble):
-    """At QUIT: `refused` of `marked` messages were not deleted; the others were (S17)."""
+    """At QUIT: `refused` of `marked` messages were not deleted; the others were (S17).
 
-    def __init__(self, refused: int, marked: int, why: str, *, temporary: bool, detail: str = "") -> None:
-        super().__init__(f"{refused} of {marked} messages not deleted: {why}", detail=detail)
+    `confirmed=False`: nobody knows how many of them were, because upstream was lost or too slow meanwhile.
+    """
+
+    def __init__(
+        self, refused: int, marked: int, why: str, *, temporary: bool, detail: str = "", confirmed: bool = True
+    ) -> None:
+        what = "messages not deleted" if confirmed else "deletions not confirmed"
+        super().__init__(f"{refused} of {marked} {what}: {why}", detail=detail)
         self.refused = refused
         self.marked = marked
         self.why = why

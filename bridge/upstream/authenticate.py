@@ -1,6 +1,8 @@
 """Logging in upstream with what the client gave us, and telling a wrong password from a server in trouble (S23)."""
 
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 
 from bridge import sasl
 from bridge.imap.client import Client
@@ -23,11 +25,13 @@ NOT_CONNECTED = "authenticated but not connected"
 
 async def log_in(connection: ImapConnection, credentials: Credentials) -> None:
     """Authenticate; afterwards the capabilities of the logged-in state are known. May raise any Trouble."""
+    connection.hide(_forms(credentials))
     answer = await _offer(connection, credentials)
     if not answer.ok:
         raise _refusal(answer.status)
     if not connection.client.capabilities_known:
         await connection.ask(Capability())  # Courier does not volunteer them
+    connection.hide(())
 
 
 async def _offer(connection: ImapConnection, credentials: Credentials) -> Answer:
@@ -77,3 +81,14 @@ def _refusal(status: Status) -> Trouble:
             "upstream refuses this account for another reason than its password", detail=status.text
         )
     return CredentialsRefused("user name or password is wrong", detail=status.text)
+
+
+def _forms(credentials: Credentials) -> tuple[str, ...]:
+    """How the secret may look in a line of ours that the server quotes: plain, quoted, base64; the longest first."""
+    secret = credentials.secret.reveal()
+    forms = {secret, secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"'), b64encode(secret)}
+    for mechanism in ("PLAIN", "XOAUTH2", "OAUTHBEARER"):
+        with suppress(sasl.SaslError):
+            forms.add(b64encode(sasl.initial_response(mechanism, credentials).reveal()))
+    written = {form.decode(charset, "replace") for form in forms for charset in ("utf-8", "latin-1", "ascii")}
+    return tuple(sorted(written, key=len, reverse=True))

@@ -7,7 +7,7 @@ the connection ends every command in flight with the same Trouble.
 from collections.abc import Callable
 from typing import Protocol as Shape
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -34,13 +34,16 @@ from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Response, Status, StatusKind
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.names import Uid
+from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
 
-DRAIN_AT_MOST = 256 * 1024
-"""Octets of an unwanted literal that are read to its end; with more to come a new connection is cheaper."""
+DRAIN_AT_MOST = 256 * 1024  # octets of an unwanted literal; with more to come a new connection is cheaper
 
-KEPT_AT_MOST = 250_000
-"""Responses kept for one command: a FETCH of flags for as many messages as one QUIT can name."""
+KEPT_AT_MOST = 16 * 1024 * 1024
+"""Octets kept of the answers to one command, about: four million UIDs, or the flags of a hundred thousand messages."""
+
+CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
+CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
 
 Trace = Callable[[str, str], None]
 """(direction, text) of what went over the wire, without mail text; "c" is us, "s" the server."""
@@ -84,17 +87,6 @@ class Answer:
         return self.status.kind is StatusKind.OK
 
 
-@define
-class Selected:
-    """What the server has told about the selected mailbox since SELECT."""
-
-    exists: int | None = None
-    uidvalidity: int | None = None
-    uidnext: int | None = None
-    flags_kept: frozenset[str] | None = None
-    expunges: int = 0
-
-
 @define(eq=False)
 class _Asked:
     command: Command
@@ -103,6 +95,8 @@ class _Asked:
     body: Body | None
     challenged: Callable[[bytes], None] | None
     data: list[Response] = field(factory=list)
+    kept: int = 0
+    challenges: int = 0
 
 
 # Which untagged data a command is asked for; anything else is news about the mailbox or of no interest.
@@ -146,6 +140,8 @@ class ImapConnection(Protocol):
         self._lost = False
         self._closing: IDelayedCall | None = None
         self._goodbye = ""
+        self._chatter = 0
+        self._hidden: tuple[str, ...] = ()
 
     # What the source asks for.
 
@@ -170,6 +166,10 @@ class ImapConnection(Protocol):
             self._trace("c", f"{tag} {command!r}")
         self._flush()
         return answer
+
+    def hide(self, forms: tuple[str, ...]) -> None:
+        """What must not come back in anything the server says: some quote our line (S30). () when that is past."""
+        self._hidden = forms
 
     def start_tls(self, context: IOpenSSLClientConnectionCreator) -> None:
         self.transport.startTLS(context)
@@ -237,7 +237,9 @@ class ImapConnection(Protocol):
                 if self._is_over():
                     return
         except ProtocolViolation as violation:
-            self._end(UpstreamUnavailable("upstream broke the IMAP protocol", detail=str(violation)))
+            # Before the login an excerpt of what the server said may be an excerpt of our password, and cut anywhere.
+            said = "" if self._hidden else str(violation)
+            self._end(UpstreamUnavailable("upstream broke the IMAP protocol", detail=said))
             self.transport.abortConnection()
             return
         self._flush()
@@ -252,6 +254,11 @@ class ImapConnection(Protocol):
             trouble.__cause__ = reason.value
             self._end(trouble)
 
+    def _cleaned(self, text: str) -> str:
+        for form in self._hidden:
+            text = text.replace(form, "…")
+        return text
+
     def _is_over(self) -> bool:
         """A method, since an event may well have ended it between two looks."""
         return self.ended is not None
@@ -260,7 +267,7 @@ class ImapConnection(Protocol):
 
     def _happened(self, event: Event) -> None:
         if self._trace is not None:
-            self._trace("s", repr(event))
+            self._trace("s", self._cleaned(repr(event)))
         match event:
             case BodyOctets(octets):
                 if self._body is not None:
@@ -283,8 +290,9 @@ class ImapConnection(Protocol):
                 self._progress()
             case Challenged(octets):
                 asked = next(iter(self._asked.values()), None)
-                if asked is None or asked.challenged is None:
+                if asked is None or asked.challenged is None or asked.challenges >= CHALLENGES_AT_MOST:
                     raise ProtocolViolation("a SASL challenge where none is due")
+                asked.challenges += 1
                 asked.challenged(octets)
                 self._flush()
                 self._progress()
@@ -293,37 +301,27 @@ class ImapConnection(Protocol):
                 self.greeted.callback(status)
 
     def _responded(self, response: Response, tag: Tag | None) -> None:
+        self._chatter += 1
+        if self._chatter > CHATTER_AT_MOST:
+            raise ProtocolViolation(f"more than {CHATTER_AT_MOST} responses that nobody asked for")
         match response:
-            case responses.Exists(count):
-                self.mailbox.exists = count
-            case responses.Expunged():
-                self.mailbox.exists = max((self.mailbox.exists or 0) - 1, 0)
-                self.mailbox.expunges += 1
-            case responses.Vanished(_, earlier):
-                self.mailbox.expunges += not earlier
             case Status(kind, code, text):
                 if kind is StatusKind.BYE:
-                    self._goodbye = text
+                    self._goodbye = self._cleaned(text)
                 elif code is not None:
-                    self._told(code.name, code.arguments)
-            case _:
+                    self.mailbox.hear_code(code)
+            case _ if not self.mailbox.hear(response):
                 self._keep(response, tag)
-
-    def _told(self, name: str, arguments: object) -> None:
-        """Response codes that come with SELECT."""
-        if name == "UIDVALIDITY" and isinstance(arguments, int):
-            self.mailbox.uidvalidity = arguments
-        elif name == "UIDNEXT" and isinstance(arguments, int):
-            self.mailbox.uidnext = arguments
-        elif name == "PERMANENTFLAGS" and isinstance(arguments, frozenset):
-            self.mailbox.flags_kept = frozenset(flag.lower() for flag in arguments)
+            case _:
+                pass
 
     def _keep(self, response: Response, tag: Tag | None) -> None:
         asked = self._asked.get(tag) if tag is not None else None
         if asked is None or not isinstance(response, _WANTED.get(type(asked.command), ())):
             return
-        if len(asked.data) >= KEPT_AT_MOST:
-            raise ProtocolViolation(f"more than {KEPT_AT_MOST} responses to one command")
+        asked.kept += _weight(response)
+        if asked.kept > KEPT_AT_MOST:
+            raise ProtocolViolation(f"more than {KEPT_AT_MOST} octets of answers to one command")
         asked.data.append(response)
         self._progress()
 
@@ -333,7 +331,7 @@ class ImapConnection(Protocol):
         self.resume()
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
-        asked.answer.callback(Answer(status, asked.data))
+        asked.answer.callback(Answer(evolve(status, text=self._cleaned(status.text)), asked.data))
 
     def _body_begins(self, size: int, tag: Tag | None) -> None:
         """A body that nobody asked for has no tag: it is read over."""
@@ -359,6 +357,7 @@ class ImapConnection(Protocol):
 
     def _progress(self) -> None:
         """Something useful came. Unsolicited chatter is no progress, so that it cannot keep a dead command alive."""
+        self._chatter = 0
         if self._timer is not None and self._timer.active():
             self._timer.reset(self._silence)
 
@@ -386,3 +385,16 @@ class ImapConnection(Protocol):
         for one in asked:
             if not one.answer.called:
                 one.answer.errback(trouble)
+
+
+def _weight(response: Response) -> int:
+    """About how many octets of memory it takes."""
+    match response:
+        case responses.Searched(uids, _):
+            return 100 + 4 * len(uids)
+        case responses.Identified(fields):
+            return sum(200 + len(name) + len(value or "") for name, value in fields.items())
+        case responses.Fetched(flags=frozenset(flags)):
+            return 200 + sum(60 + len(flag) for flag in flags)
+        case _:
+            return 100 + len(repr(response))

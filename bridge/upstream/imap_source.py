@@ -190,7 +190,7 @@ class ImapSource:
         selected = answers[id(selecting)]
         if not selected.ok:
             raise _not_opened(name, selected.status)
-        if connection.mailbox.uidvalidity is None:
+        if not connection.mailbox.uidvalidity:  # 0 is none (RFC 9051, section 2.3.1.1)
             raise UpstreamUnsuitable(f"the mailbox {name} has no UIDVALIDITY: its messages have no lasting names")
         self._mailbox = self._seen(connection, selected, answers.get(id(trash)), answers.get(id(rights)))
         why = unkeepable(self._policy, self._mailbox)

@@ -3,15 +3,16 @@
 """Servers that tell more, less or something else than was asked: nothing is lost, and nothing false is claimed."""
 
 import re
+from base64 import b64encode
 from typing import Any
 
 from bridge.config import Upstream
-from bridge.maildrop.errors import ListingIncomplete, RetrievalRefused, UpstreamUnavailable
+from bridge.maildrop.errors import ListingIncomplete, RetrievalRefused, Trouble, UpstreamUnavailable
 from bridge.maildrop.source import Deletion
-from bridge.upstream import imap_deletion
+from bridge.upstream import imap_connection, imap_deletion
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, Taken, mail, with_messages
+from tests.upstream.session import Session, Taken, hurried, mail, with_messages
 
 SEEN = b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"
 
@@ -124,6 +125,83 @@ class AfterAnOutageTest(NetworkTestCase):
             self.assertIsInstance(session.streaming(1, Taken()).trouble(), UpstreamUnavailable)
         store.edit = lambda _, answer: answer
         self.assertEqual(session.stream(1), mail("a"))
+
+
+class SecretTest(NetworkTestCase):
+    def test_a_server_that_quotes_our_line_tells_nobody_the_password(self) -> None:
+        """S30: its words go to the log, and after the login to the client."""
+        for capabilities in (BARE, DOVECOT):
+            for quoting in (b"%b BAD unknown: %b\r\n", b"%b NO failed: %b\r\n", b"* BYE %b %b\r\n", b"%b %b\r\n"):
+                store = with_messages(mail("a"), capabilities=capabilities)
+
+                def quote(text: str, answer: bytes, quoting: bytes = quoting) -> bytes:
+                    if not text.startswith(("LOGIN", "AUTHENTICATE")):
+                        return answer
+                    return quoting % (answer.splitlines()[-1].split()[0], text.encode())
+
+                store.edit = quote
+                session = Session(store, timeouts=hurried(upstream_silence=1))
+                running = session.network.start(session.source.list())
+                session.network.wait(2)
+                trouble = running.trouble()
+                assert isinstance(trouble, Trouble)
+                shown = f"{trouble} {trouble.detail} {session.trace}"
+                for form in ("wonder", b64encode(b"wonder").decode(), b64encode(b"\0alice\0wonder").decode()):
+                    self.assertNotIn(form, shown)
+
+
+class BoundsTest(NetworkTestCase):
+    def failing(self, store: Store) -> str:
+        running = (session := Session(store)).network.start(session.source.list())
+        trouble = running.trouble()
+        assert isinstance(trouble, UpstreamUnavailable)
+        return trouble.detail
+
+    def test_a_short_line_that_stands_for_two_million_messages(self) -> None:
+        store = with_messages(mail("a"), mail("b"))
+
+        def lie(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID FETCH 1:*"):
+                return answer.splitlines(keepends=True)[-1]
+            search = b'* ESEARCH (TAG "A9") UID ALL 1:2000000\r\n'
+            return search + answer if text.startswith("UID SEARCH") else answer
+
+        store.edit = lie
+        self.assertIn("numbers", self.failing(store))
+
+    def test_answers_that_never_end(self) -> None:
+        self.patch(imap_connection, "KEPT_AT_MOST", 10_000)
+        store = with_messages(mail("a"))
+        row = b'* ID ("name" "%b")\r\n' % (b"x" * 900)
+        store.edit = lambda text, answer: row * 20 + answer if text.startswith("ID") else answer
+        self.assertIn("octets of answers", self.failing(store))
+
+    def test_chatter_that_never_ends(self) -> None:
+        self.patch(imap_connection, "CHATTER_AT_MOST", 100)
+        store = with_messages(mail("a"))
+        store.edit = lambda text, answer: b"* 5 EXISTS\r\n" * 200 + answer if text.startswith("SELECT") else answer
+        self.assertIn("nobody asked for", self.failing(store))
+
+    def test_challenges_that_never_end(self) -> None:
+        store = with_messages(mail("a"), capabilities="IMAP4rev1 LOGINDISABLED AUTH=LOGIN")
+        store.edit = lambda text, answer: b"+ \r\n" * 50 if text.startswith("AUTHENTICATE") else answer
+        self.assertEqual(self.failing(store), "")  # before the login nothing of the server's is quoted
+
+
+class ExpungeTest(NetworkTestCase):
+    def test_an_expunge_that_says_ok_and_leaves_some_is_asked_again(self) -> None:
+        """Dovecot 2.3 with several sessions at one mailbox; otherwise they would be hidden, and stay for ever."""
+        store = with_messages(mail("a"), mail("b"))
+        session = opened(store, delete="expunge")
+        row = b"* 1 FETCH (UID 1 FLAGS (\\Deleted))\r\n"
+
+        def leave(text: str, answer: bytes) -> bytes:
+            left = text.startswith("UID FETCH") and store.verbs().count("UID EXPUNGE") == 1
+            return row + answer if left else answer
+
+        store.edit = leave
+        self.assertEqual(session.delete(1), Deletion(1, 1))
+        self.assertEqual(store.verbs().count("UID EXPUNGE"), 2)
 
 
 class CopyTest(NetworkTestCase):
