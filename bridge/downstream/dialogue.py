@@ -27,6 +27,7 @@ from bridge.maildrop.errors import (
     MessageGone,
     RetrievalRefused,
     Trouble,
+    UpstreamUnavailable,
 )
 from bridge.maildrop.source import Deletion
 from bridge.names import MessageNumber, SessionId, Uid
@@ -348,13 +349,10 @@ class Dialogue:
         try:
             outcome = await deleting
         except TimedOut:
-            why = f"upstream did not confirm within {self._rules.deletion_wait:g} seconds; look again later"
-            return self._not_deleted(DeletionRefused(len(marks), len(marks), why, temporary=True))
+            why = f"no answer within {self._rules.deletion_wait:g} seconds; look again later"
+            return self._unconfirmed(len(marks), UpstreamUnavailable(why))
         except Trouble as trouble:
-            why = f"{trouble}"
-            return self._not_deleted(
-                DeletionRefused(len(marks), len(marks), why, temporary=trouble.temporary, detail=trouble.detail)
-            )
+            return self._unconfirmed(len(marks), trouble)
         self.did.deleted = outcome.done
         if outcome.done < outcome.asked:
             return self._not_deleted(
@@ -367,6 +365,13 @@ class Dialogue:
                 )
             )
         return ok(f"{_messages(outcome.done)} deleted, goodbye")
+
+    def _unconfirmed(self, marked: int, trouble: Trouble) -> bytes:
+        """Part of it may be done upstream, or none; the next login shows which."""
+        why, passing, detail = str(trouble), trouble.temporary, trouble.detail
+        return self._not_deleted(
+            DeletionRefused(marked, marked, why, temporary=passing, detail=detail, confirmed=False)
+        )
 
     def _not_deleted(self, trouble: DeletionRefused) -> bytes:
         self._emit(DeletionRefusedEvent(self._session, self.login or "", trouble.refused, _reason(trouble)))

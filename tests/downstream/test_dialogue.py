@@ -304,8 +304,8 @@ def quit_after(deletion: Deletion | Exception) -> tuple[bytes, Stage]:
             Deletion(2, 1, "busy", temporary=True, detail="try"),
             b"-ERR [SYS/TEMP] 1 of 2 messages not deleted: busy (upstream says: try)\r\n",
         ),
-        (UpstreamUnavailable("upstream hung up"), b"-ERR [SYS/TEMP] 2 of 2 messages not deleted: upstream hung up\r\n"),
-        (UpstreamUnsuitable("no trash mailbox"), b"-ERR [SYS/PERM] 2 of 2 messages not deleted: no trash mailbox\r\n"),
+        (UpstreamUnavailable("hung up"), b"-ERR [SYS/TEMP] 2 of 2 deletions not confirmed: hung up\r\n"),
+        (UpstreamUnsuitable("no trash"), b"-ERR [SYS/PERM] 2 of 2 deletions not confirmed: no trash\r\n"),
     ],
 )
 def test_quit_says_how_many_were_not_deleted_and_whether_that_may_pass(
@@ -329,7 +329,7 @@ def test_quit_waits_fifty_seconds_for_upstream_and_then_says_that_it_does_not_kn
     stage.clock.advance(2)
 
     assert client.settle() == (
-        b"-ERR [SYS/TEMP] 1 of 1 messages not deleted: upstream did not confirm within 50 seconds; look again later\r\n"
+        b"-ERR [SYS/TEMP] 1 of 1 deletions not confirmed: no answer within 50 seconds; look again later\r\n"
     )
     stage.nothing_left()
 

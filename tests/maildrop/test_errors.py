@@ -13,3 +13,9 @@ def test_a_refused_deletion_counts_what_stayed() -> None:
 
     assert str(refused) == "2 of 5 messages not deleted: the mailbox is read-only upstream"
     assert not refused.temporary
+
+
+def test_a_deletion_that_nobody_confirmed_is_not_said_to_have_been_refused() -> None:
+    refused = DeletionRefused(5, 5, "upstream hung up", temporary=True, confirmed=False)
+
+    assert str(refused) == "5 of 5 deletions not confirmed: upstream hung up"
