@@ -3,7 +3,9 @@
 Numbers are 1..n without gaps at login and never change in the session (S8); a marked message keeps its number.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
 
 from bridge.maildrop.errors import MessageMarked, NoSuchMessage, TooManyDeletions
 from bridge.maildrop.listing import Listing
@@ -20,7 +22,7 @@ class Maildrop:
         self._max_deletions = max_deletions
         self._marked = bytearray(len(self._listing))
         self.count = len(self._listing)
-        self.octets = sum(self._listing.sizes)
+        self.octets = self._all_octets = sum(self._listing.sizes)
         self.refused_marks = 0
         self.last = 0
 
@@ -39,13 +41,12 @@ class Maildrop:
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """(number, size) of every unmarked message, ascending."""
-        rows = enumerate(self._listing.sizes, 1)
-        return rows if self.count == len(self) else (row for row in rows if not self._marked[row[0] - 1])
+        return zip(self._unmarked(range(1, len(self) + 1)), self._unmarked(self._listing.sizes), strict=True)
 
     def uidls(self) -> Iterator[tuple[int, str]]:
         """(number, UIDL) of every unmarked message, ascending."""
-        rows = enumerate(self._format.uidls(self._listing.uidvalidity, self._listing.uids), 1)
-        return rows if self.count == len(self) else (row for row in rows if not self._marked[row[0] - 1])
+        uidls = self._format.uidls(self._listing.uidvalidity, self._unmarked(self._listing.uids))
+        return zip(self._unmarked(range(1, len(self) + 1)), uidls, strict=True)
 
     def mark(self, number: MessageNumber) -> None:
         """DELE. Beyond `max_deletions` it is refused, and QUIT then deletes nothing at all (S21)."""
@@ -62,9 +63,10 @@ class Maildrop:
 
     def reset(self) -> None:
         """RSET: every mark is taken back."""
-        self._marked = bytearray(len(self._listing))
-        self.count = len(self._listing)
-        self.octets = sum(self._listing.sizes)
+        if self.count < len(self):
+            self._marked = bytearray(len(self))
+        self.count = len(self)
+        self.octets = self._all_octets
         self.refused_marks = 0
         self.last = 0
 
@@ -75,6 +77,12 @@ class Maildrop:
     def marked(self) -> list[int]:
         """The UIDs to delete, ascending."""
         return [uid for uid, marked in zip(self._listing.uids, self._marked, strict=True) if marked]
+
+    def _unmarked(self, column: Sequence[int]) -> Iterable[int]:
+        """At the cost of what is shown, and next to nothing for what is not: a client may ask again and again."""
+        if self.count == len(self):
+            return column
+        return compress(column, map(not_, self._marked)) if self.count else ()
 
     def _row(self, number: MessageNumber) -> int:
         if not 1 <= number <= len(self):
