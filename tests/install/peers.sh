@@ -70,6 +70,16 @@ else
     echo "Not installed: cyrus and courier (they come out of Debian's packages, and there is no apt-get)"
 fi
 
+# In an environment of its own: it asks for an older cryptography than the bridge runs with.
+sslyze=.cache/sslyze
+if [ "$job" = stories ] && [ ! -x "$sslyze/bin/sslyze" ]; then
+    echo "Installing sslyze into $sslyze"
+    .venv/bin/python -m venv "$sslyze" && three_times "$sslyze/bin/pip" install --quiet --disable-pip-version-check 'sslyze>=6.3' || {
+        rm -rf "$sslyze"
+        echo "Not installed: sslyze; .venv/bin/python -m venv $sslyze && $sslyze/bin/pip install sslyze"
+    }
+fi
+
 modules=tests/install/npm/node_modules
 if ! command -v npm >/dev/null; then
     echo "Not installed: hoodiecrow-imap and node-pop3 (there is no npm)"
