@@ -4,6 +4,10 @@ It lies on the TCP transport, below TLS where there is TLS, so that what it coun
 """
 
 from collections.abc import Iterable
+from fcntl import ioctl
+from socket import socket
+from sys import byteorder
+from termios import TIOCOUTQ
 from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred
@@ -33,6 +37,8 @@ class Accepted(Shape):
 
     def abortConnection(self) -> None: ...
 
+    def getHandle(self) -> socket: ...
+
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
@@ -40,6 +46,14 @@ class Accepted(Shape):
     def getPeer(self) -> IAddress: ...
 
     def getHost(self) -> IAddress: ...
+
+
+def unacknowledged(tcp: Accepted) -> int | None:
+    """Octets in the kernel's send queue (tcp(7), SIOCOUTQ); None where it does not say."""
+    try:
+        return int.from_bytes(ioctl(tcp.getHandle(), TIOCOUTQ, bytes(4)), byteorder)
+    except OSError:  # not Linux, not TCP, or closed
+        return None
 
 
 @implementer(ITransport)
@@ -50,6 +64,7 @@ class Outflow:
 
     def __init__(self, tcp: Accepted) -> None:
         self.outstanding = 0
+        self._emptied = 0
         self._tcp = tcp
         self._ending = False
         self._empty: Deferred[None] | None = None
@@ -115,9 +130,19 @@ class Outflow:
         self._ending = True
         self._empty = None
 
+    def mark(self) -> object:
+        """Another one than at the last time if the client took anything since.
+
+        Twisted tells only when its whole buffer is empty, for which a slow client may need longer than it may stall. So
+        the kernel is asked how much of its own the client has not acknowledged: that becomes less only by its doing and
+        more only where it made room. The same figure twice with progress between is possible, but not look after look.
+        """
+        return self._emptied, unacknowledged(self._tcp)
+
     def emptied(self) -> None:
         """The TCP transport's buffer ran empty."""
         self.outstanding = 0
+        self._emptied += 1
         if self._paused and self._producer is not None:
             self._paused = False
             self._producer.resumeProducing()

@@ -104,7 +104,7 @@ class Session(Protocol):
         self._in_message = False
         self._closing = False
         self._gone = False
-        self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort)
+        self._patience = Patience(house.clock, house.timeouts, self._idled, self._abort, self._mark)
         self._pace = Pace(self._patience, self._proceed)
         self._accepted = False
         self._greeted = False
@@ -333,6 +333,9 @@ class Session(Protocol):
         return self._outflow.drained().addCallback(lambda _: self._patience.met())
 
     # The clock and the end.
+
+    def _mark(self) -> object:
+        return self._outflow.mark()
 
     def _expect_client(self) -> None:
         """The client's clock runs while it is its turn to speak (S28)."""

@@ -95,6 +95,9 @@ class FakeTcp:
         self.unsent.clear()
         self._clock.callLater(0, self.lose, ConnectionAborted())
 
+    def getHandle(self) -> Any:
+        raise OSError("no socket")
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.options["no delay"] = enabled
 

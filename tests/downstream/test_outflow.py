@@ -1,9 +1,12 @@
 """What was written and has not left: counted, held within bounds, and known to be gone."""
 
+import contextlib
+import socket
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
-from bridge.downstream.outflow import HIGH, Outflow
+from bridge.downstream.outflow import HIGH, Outflow, unacknowledged
 from tests.downstream.stage import FakeTcp
 
 PEER = IPv4Address("TCP", "192.0.2.1", 40000)
@@ -149,3 +152,34 @@ def test_reading_and_addresses_are_the_transport_s() -> None:
     assert reading == [False, True]
     assert str(ground.outflow.getPeer()) == str(PEER)
     assert ground.outflow.getHost() == ground.tcp.getHost()
+
+
+def test_what_the_kernel_still_holds_tells_a_slow_reader_from_one_that_stopped() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    accepted.send(bytes(65536))
+            ground = Ground()
+            ground.tcp.getHandle = lambda: accepted  # type: ignore[method-assign]  # the one thing asked of a real one
+            stopped = ground.outflow.mark()
+            assert ground.outflow.mark() == stopped
+            held = unacknowledged(ground.tcp)
+            assert held
+            while unacknowledged(ground.tcp) == held:
+                assert client.recv(65536), "as long as it takes the kernel to tell the sender of the room"
+
+            assert ground.outflow.mark() != stopped
+
+
+def test_without_a_kernel_that_tells_it_is_seen_when_all_is_gone() -> None:
+    ground = Ground()
+    ground.outflow.write(b"abc")
+    before = ground.outflow.mark()
+    ground.tcp.take(2)
+    assert ground.outflow.mark() == before
+    ground.tcp.take(1)
+
+    assert ground.outflow.mark() != before

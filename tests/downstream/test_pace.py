@@ -13,7 +13,7 @@ class Ground:
         self.clock = Clock()
         self.ended: list[str] = []
         self.went_on = 0
-        self.pace = Pace(Patience(self.clock, Timeouts(), lambda: None, self.ended.append), self._went_on)
+        self.pace = Pace(Patience(self.clock, Timeouts(), lambda: None, self.ended.append, lambda: None), self._went_on)
 
     def _went_on(self) -> None:
         self.went_on += 1

@@ -11,8 +11,13 @@ class Ground:
     def __init__(self, timeouts: Timeouts | None = None) -> None:
         self.clock = Clock()
         self.ended: list[str] = []
+        self.taken = 0
         self.patience = Patience(
-            self.clock, timeouts or Timeouts(), lambda: self.ended.append("idle"), self.ended.append
+            self.clock,
+            timeouts or Timeouts(),
+            lambda: self.ended.append("idle"),
+            self.ended.append,
+            lambda: self.taken,
         )
 
 
@@ -81,4 +86,19 @@ def test_nothing_runs_when_it_has_ended() -> None:
     ground.patience.expect_reading()
     ground.patience.end()
 
+    assert not ground.clock.getDelayedCalls()
+
+
+def test_a_slow_but_steady_reader_is_waited_for_and_one_that_stops_is_not() -> None:
+    ground = Ground()
+    ground.patience.expect_reading()
+    for _ in range(50):
+        ground.clock.advance(100)
+        ground.taken += 1
+    assert ground.ended == []
+    ground.clock.pump([60] * 10)  # it took something just now, which the next look sees
+    assert ground.ended == []
+    ground.clock.pump([60])
+
+    assert ground.ended == ["the client takes nothing any more"]
     assert not ground.clock.getDelayedCalls()

@@ -11,6 +11,7 @@ from tests.downstream.stage import (
     BIG,
     HELLO,
     LOGIN,
+    FakeTcp,
     Stage,
     stalled,
 )
@@ -193,6 +194,25 @@ def test_a_client_that_takes_no_octet_for_ten_minutes_is_ended() -> None:
     assert stage.closed.how == "the client takes nothing any more"
     assert stage.upstream.sources[0].ended == ["abandoned"]
     stage.nothing_left()
+
+
+def test_a_client_that_reads_slowly_but_steadily_gets_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsent(tcp: FakeTcp) -> int:
+        return len(tcp.unsent)
+
+    monkeypatch.setattr("bridge.downstream.outflow.unacknowledged", unsent)
+    stage = Stage(BIG, chunk=50_000)
+    client = stalled(stage.logged_in())
+    client.say(b"RETR 1\r\n")
+    (flow,) = stage.upstream.sources[0].flows
+    while flow.paused and not client.gone():
+        stage.clock.pump([60] * 8)
+        client.take(20_000)
+    client.reads = True
+    client.settle()
+
+    assert client.heard.endswith(b"\r\n.\r\n")
+    assert stage.clock.seconds() > 20 * 600
 
 
 def test_a_client_that_does_not_hang_up_is_aborted_after_ten_seconds() -> None:
