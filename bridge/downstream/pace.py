@@ -45,5 +45,4 @@ class Pace:
         self._went_on()
 
     def stopProducing(self) -> None:
-        if self._flow is not None:
-            self._flow.stop()
+        """The connection is gone; the session hears of it by itself, and gives up what serves it alone."""

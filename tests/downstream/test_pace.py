@@ -68,14 +68,6 @@ def test_without_a_message_there_is_nobody_to_tell() -> None:
     assert ground.went_on == 1
 
 
-def test_a_transport_that_is_lost_stops_the_flow() -> None:
-    ground, flow = Ground(), MemoryFlow()
-    ground.pace.follow(flow)
-    ground.pace.stopProducing()
-
-    assert flow.told == ["stop"]
-
-
 def test_the_clock_of_a_client_that_takes_nothing_runs() -> None:
     ground = Ground()
     ground.pace.pauseProducing()
