@@ -23,6 +23,7 @@ from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
 from bridge.maildrop.errors import (
     CredentialsRefused,
     DeletionRefused,
+    LoginsSlowed,
     MailboxReplaced,
     MessageGone,
     RetrievalRefused,
@@ -214,7 +215,7 @@ class Dialogue:
             opened = await self._logins.log_in(self._connection.address, credentials, self._session)
         except Trouble as trouble:
             reply = self._login_refused(credentials, trouble)
-            if isinstance(trouble, CredentialsRefused):
+            if isinstance(trouble, CredentialsRefused | LoginsSlowed):
                 await deferLater(self._clock, self._rules.refused_delay)  # so that guessing takes its time (S23)
             return reply
         self.opened = opened
@@ -228,8 +229,9 @@ class Dialogue:
         self._emit(LoginRefused(self._session, _shown(credentials), credentials.mechanism, reason, trouble.temporary))
         self._server.log_in_failed()
         reply = refused_login(trouble)
-        if isinstance(trouble, CredentialsRefused):
+        if isinstance(trouble, CredentialsRefused | LoginsSlowed):
             self._count_refusal()
+        if isinstance(trouble, CredentialsRefused):
             challenge = sasl.failure_challenge(credentials.mechanism)
             if challenge is not None and not self.over:
                 self._after_challenge = reply
@@ -344,7 +346,7 @@ class Dialogue:
             )
         await self._connection.drained()
         self.committed = True
-        deleting = Deferred.fromCoroutine(_result(opened.source.delete(marks)))
+        deleting: Deferred[Deletion] = Deferred.fromCoroutine(opened.source.delete(marks))
         deleting.addTimeout(self._rules.deletion_wait, self._clock)
         try:
             outcome = await deleting
@@ -362,6 +364,7 @@ class Dialogue:
                     outcome.why_not,
                     temporary=outcome.temporary,
                     detail=outcome.detail,
+                    confirmed=outcome.certain,
                 )
             )
         return ok(f"{_messages(outcome.done)} deleted, goodbye")
@@ -379,10 +382,6 @@ class Dialogue:
 
     def _upstream(self) -> str:
         return str(self.opened.account.passthrough.upstream) if self.opened is not None else ""
-
-
-async def _result(deleting: Coroutine[Any, Any, Deletion]) -> Deletion:
-    return await deleting
 
 
 def _messages(count: int) -> str:

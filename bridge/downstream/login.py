@@ -13,7 +13,7 @@ from bridge.accounts.account import Account, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.downstream.crowd import Crowd
 from bridge.downstream.throttle import Standing, Throttle, network_of
-from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
+from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUnavailable
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
@@ -106,7 +106,7 @@ class Logins:
         patience = min(PATIENCE, self._login_wait / 2)
         turn = self._throttle.wait(trial.address, trial.name, at_most=patience)
         if turn > patience:
-            raise UpstreamUnavailable("too many failed logins lately; try again in some minutes")
+            raise LoginsSlowed("too many failed logins lately; try again in some minutes")
         if turn > 0:
             await deferLater(self._clock, turn)
 

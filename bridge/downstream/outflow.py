@@ -10,12 +10,27 @@ from sys import byteorder
 from termios import TIOCOUTQ
 from typing import Protocol as Shape
 
+from OpenSSL.SSL import Connection
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITransport
 from zope.interface import implementer
 
 HIGH = 128 * 1024
 """Octets under way at which a producer is paused; it goes on when all of them are gone."""
+
+
+class Layer(Shape):
+    """What the conversation goes over: the outflow, or TLS upon it."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def getHandle(self) -> Connection: ...
 
 
 class Accepted(Shape):

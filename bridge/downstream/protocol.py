@@ -7,15 +7,13 @@ alone; a QUIT once begun is carried through.
 from collections.abc import Callable, Coroutine, Iterator
 from secrets import token_hex
 from typing import Any, cast
-from typing import Protocol as Shape
 
 from attrs import frozen
-from OpenSSL.SSL import Connection
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
-    IPushProducer,
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -27,7 +25,7 @@ from bridge.config import Limits, Timeouts
 from bridge.downstream.address import host_of, is_loopback
 from bridge.downstream.dialogue import Answer, Cut, Dialogue, Rules, StartTls
 from bridge.downstream.login import Logins
-from bridge.downstream.outflow import Accepted, Outflow
+from bridge.downstream.outflow import Accepted, Layer, Outflow
 from bridge.downstream.pace import Pace
 from bridge.downstream.patience import Patience
 from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
@@ -39,6 +37,9 @@ from bridge.violation import ProtocolViolation
 
 READ_AHEAD = 32 * 1024
 """Octets of pipelined commands held for a client that is being served; above it nothing more is read from it."""
+
+TURN = 0.02
+"""Seconds that one client's pipelined commands may take before other sessions have their turn."""
 
 REPLIES_AT_ONCE = 1000
 """Short replies joined into one write."""
@@ -68,20 +69,6 @@ class House:
     trace: bool
 
 
-class Layer(Shape):
-    """What the conversation goes over: the outflow, or TLS upon it."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
-
-    def unregisterProducer(self) -> None: ...
-
-    def loseConnection(self) -> None: ...
-
-    def getHandle(self) -> Connection: ...
-
-
 @implementer(IHandshakeListener)
 class Session(Protocol):
     """From accept to close."""
@@ -108,6 +95,7 @@ class Session(Protocol):
         self._pace = Pace(self._patience, self._proceed)
         self._accepted = False
         self._greeted = False
+        self._resting: IDelayedCall | None = None
 
     # The transport, and the layers on it.
 
@@ -169,6 +157,8 @@ class Session(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002  Twisted's signature
         self._gone = True
         self._patience.end()
+        if self._resting is not None:
+            self._resting.cancel()
         self._dialogue.over = True
         if self._working is None:
             self._leave()
@@ -216,6 +206,8 @@ class Session(Protocol):
             return  # an answer that was ready at once; the loop below goes on by itself
         self._proceeding = True
         replies: list[bytes] = []
+        clock = self._house.clock
+        until = clock.seconds() + TURN
         try:
             self._send_pieces()
             while self._may_go_on() and (request := self._server.next_request()) is not None:
@@ -223,6 +215,8 @@ class Session(Protocol):
                 if self._house.trace:
                     self._trace("C", repr(request))
                 self._take(self._dialogue.answer(request), replies)
+                if clock.seconds() > until:
+                    self._resting = clock.callLater(0, self._rested)
         except ProtocolViolation as violation:
             replies.append(err(str(violation)))
             self._dialogue.over = True
@@ -236,7 +230,15 @@ class Session(Protocol):
         self._end_of_turn()
 
     def _may_go_on(self) -> bool:
-        return not (self._working or self._pieces or self._pace.blocked or self._closing or self._dialogue.over)
+        return not (self._is_busy() or self._closing or self._dialogue.over)
+
+    def _is_busy(self) -> bool:
+        """It is our turn: what the client says meanwhile waits."""
+        return bool(self._working or self._pieces or self._pace.blocked or self._resting)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._proceed()
 
     def _take(self, answer: Answer, replies: list[bytes]) -> None:
         match answer:
@@ -304,8 +306,7 @@ class Session(Protocol):
             if self._server.state is State.UPDATE:
                 self._how = self._how or "QUIT"
             self._close()
-        waiting = bool(self._working or self._pieces or self._pace.blocked)
-        stop = waiting and self._server.buffered > READ_AHEAD and not self._closing
+        stop = self._is_busy() and self._server.buffered > READ_AHEAD and not self._closing
         if stop != self._not_reading and not self._gone:
             self._not_reading = stop
             (self._tcp.pauseProducing if stop else self._tcp.resumeProducing)()
@@ -339,7 +340,7 @@ class Session(Protocol):
 
     def _expect_client(self) -> None:
         """The client's clock runs while it is its turn to speak (S28)."""
-        if self._gone or self._closing or self._working or self._pieces or self._pace.blocked:
+        if self._gone or self._closing or self._is_busy():
             self._patience.expect_no_words()
         else:
             self._patience.expect_words(logged_in=self._server.state is not State.AUTHORIZATION, anew=self._spoke)

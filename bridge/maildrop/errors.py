@@ -29,6 +29,10 @@ class UpstreamUnavailable(Trouble):
     """Upstream could not be reached, was too slow, hung up or broke its protocol."""
 
 
+class LoginsSlowed(UpstreamUnavailable):
+    """So many logins failed lately that this one did not even reach upstream (S23)."""
+
+
 class UpstreamUntrusted(Lasting):
     """Upstream did not prove who it is, or would take the password in clear: nothing was sent (S29)."""
 

@@ -226,3 +226,28 @@ def test_a_client_that_does_not_hang_up_is_aborted_after_ten_seconds() -> None:
         assert client.gone()
         assert stage.closed.how == "QUIT"
         stage.nothing_left()
+
+
+def test_one_client_with_much_to_ask_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.downstream.protocol.TURN", -1.0)  # every command takes too long
+    stage = Stage(HELLO)
+    client = stage.logged_in()
+    client.send(b"NOOP\r\n" * 3 + b"STAT\r\nNO")
+    assert client.heard.count(b"+OK still here") <= 1
+
+    client.send(b"OP\r\nQUIT\r\n")
+    client.settle()
+
+    assert client.heard.count(b"+OK still here") == 4
+    assert client.heard.endswith(b"+OK goodbye\r\n")
+    stage.nothing_left()
+
+
+def test_a_client_that_goes_while_others_have_their_turn_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.downstream.protocol.TURN", -1.0)
+    stage = Stage(HELLO)
+    client = stage.logged_in()
+    client.send(b"NOOP\r\n" * 3)
+    client.drop()
+
+    stage.nothing_left()

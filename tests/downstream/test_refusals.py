@@ -9,6 +9,7 @@ from bridge.maildrop.errors import CredentialsRefused, DeletionRefused, Trouble,
 KINDS = [
     (errors.CredentialsRefused("x"), b"[SYS/PERM] "),
     (errors.UpstreamUnavailable("x"), b"[SYS/TEMP] "),
+    (errors.LoginsSlowed("x"), b"[SYS/TEMP] "),
     (errors.UpstreamUntrusted("x"), b"[SYS/PERM] "),
     (errors.UpstreamUnsuitable("x"), b"[SYS/PERM] "),
     (errors.ListingIncomplete("x"), b"[SYS/TEMP] "),
