@@ -190,6 +190,7 @@ class Session(Protocol):
                 deleted=did.deleted,
             )
         )
+        self._dialogue.opened = None  # a large listing need not wait for the garbage collector
         self._left(self)
 
     # From the client.

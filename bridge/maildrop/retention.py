@@ -55,7 +55,7 @@ def refusal(policy: Policy, mailbox: Mailbox) -> str:
     flag_needed = policy is not Policy.TRASH or not mailbox.can_move
     if flag_needed and mailbox.flags_kept is not None and "\\deleted" not in mailbox.flags_kept:
         return "the mailbox does not keep the \\Deleted flag"
-    if mailbox.rights is not None and not _may(mailbox.rights, expunge=policy is not Policy.FLAG):
+    if mailbox.rights is not None and not _may(mailbox.rights, _needed(policy, mailbox)):
         return "upstream gives no right to delete in this mailbox"
     return ""
 
@@ -75,9 +75,20 @@ def shortfall(policy: Policy, mailbox: Mailbox) -> str:
             return ""
 
 
-def _may(rights: str, *, expunge: bool) -> bool:
-    # RFC 4314 splits RFC 2086's "d" into t (delete messages) and e (expunge). A server that knows them says d too,
-    # for old clients, if it grants any of them: so d counts only where neither is there.
+def _needed(policy: Policy, mailbox: Mailbox) -> str:
+    """Of RFC 4314's rights: t sets \\Deleted, e expunges, and moves away."""
+    match policy:
+        case Policy.FLAG:
+            return "t"
+        case Policy.TRASH if mailbox.can_move:
+            return "e"
+        case _:
+            return "te" if mailbox.can_expunge_by_uid else "t"
+
+
+def _may(rights: str, needed: str) -> bool:
+    # RFC 4314 splits RFC 2086's "d" into t and e. A server that knows them says d too, for old clients, if it grants
+    # any of them: so d counts only where neither is there.
     if "t" not in rights and "e" not in rights:
         return "d" in rights
-    return "t" in rights and ("e" in rights or not expunge)
+    return set(needed) <= set(rights)

@@ -40,6 +40,8 @@ def test_the_right_to_flag_alone_is_enough_for_flag_only() -> None:
     assert refusal(Policy.FLAG, flags_only) == ""
     assert "right to delete" in refusal(Policy.EXPUNGE, flags_only)
     assert "right to delete" in refusal(Policy.TRASH, flags_only)
+    assert refusal(Policy.EXPUNGE, evolve(flags_only, can_expunge_by_uid=False)) == ""
+    assert refusal(Policy.TRASH, evolve(GOOD, rights="lrse")) == ""
 
 
 def test_the_mailbox_itself_is_no_trash() -> None:
