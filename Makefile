@@ -4,6 +4,8 @@
 ARGS =
 # make test TESTS='tests/pop3 -k stuffing' runs a part.
 TESTS =
+# Which stories `make stories` runs. CI takes only the slow ones: `make check` has just run the others.
+STORIES = story or slow
 
 BIN = .venv/bin
 ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/sasl.py,bridge/names.py,bridge/secret.py,bridge/violation.py,bridge/events.py
@@ -27,7 +29,7 @@ test: .venv/with-check ## runs the tests, but for the large and the long
 
 stories: .venv/with-check ## runs everything that needs real servers and clients, the large and the long too
 	@sh tests/install/peers.sh stories
-	$(BIN)/$(PYTEST) -m "story or slow"
+	$(BIN)/$(PYTEST) -m "$(STORIES)"
 
 check: lint ## looks at format, style, types and layers, then runs the tests and reports what they covered
 	@sh tests/install/peers.sh test
