@@ -237,12 +237,12 @@ def test_testssl_finds_nothing_above_low(how: str, secure: Bridge, certificates:
         env={**os.environ, "TERM": "dumb"},
     )
     findings = json.loads(report.read_text())
-    bad = [f for f in findings if f["severity"] in {"MEDIUM", "HIGH", "CRITICAL", "FATAL", "WARN"}]
+    # WARN is about the scanner's own means, such as an OpenSSL without GOST; FATAL says that it could not scan.
+    bad = [f for f in findings if f["severity"] in {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}]
     print(f"{how}: {len(findings)} findings, above LOW: {[(f['id'], f['severity'], f['finding']) for f in bad]}")
     assert len(findings) > 40
     # A private authority answers no OCSP, which testssl counts for what nobody in private can have.
-    # Its second connection for session tickets, which there are none of, fails with some versions of OpenSSL.
-    assert not [f for f in bad if f["id"] not in {"cert_revocation", "sessionresumption_ticket"}]
+    assert not [f for f in bad if f["id"] != "cert_revocation"]
 
 
 def test_an_abrupt_end_inside_the_handshake_or_a_message_harms_nobody(

@@ -116,10 +116,13 @@ class Thunderbird:
         before = _messages(program.profile)
         script = (SCRIPTS / "thunderbird.js").read_text()
         try:
-            outcome: dict[str, Any] = program.marionette.run(script, program.accounts.get(state), settings)
+            outcome: dict[str, Any] | None = program.marionette.run(script, program.accounts.get(state), settings)
         except (MarionetteError, OSError) as trouble:
             self._end()
             raise ClientFailedError(f"Thunderbird: {trouble}") from trouble
+        if outcome is None:  # seen once in hundreds of runs: Marionette lost the script's answer
+            self._end()
+            raise ClientFailedError("Thunderbird: no answer from its script")
         if outcome["key"] is not None:
             program.accounts[state] = outcome["key"]
         if outcome["refused"]:
