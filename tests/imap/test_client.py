@@ -526,3 +526,14 @@ def test_mailboxes_are_listed() -> None:
         Responded(Listed(frozenset({"\\Trash"}), "/", "a b c"), ListMailboxes()),
         Responded(Listed(frozenset(), "/", "x"), ListMailboxes()),
     ]
+
+
+def test_only_what_was_asked_for_counts_as_enabled() -> None:
+    """A server that names a million capabilities of its own makes us keep none of them."""
+    client = Client()
+    list(client.receive(b"* PREAUTH [CAPABILITY IMAP4rev1 ENABLE] hello\r\n"))
+    client.send(Enable(("UTF8=ACCEPT",)))
+    client.octets_to_send()
+    list(client.receive(b"* ENABLED X1 X2 UTF8=ACCEPT X3\r\n"))
+
+    assert client.enabled == {"UTF8=ACCEPT"}
