@@ -99,7 +99,9 @@ def bridge(
     )
     server = Bridge(child, port, tls_port)
     try:
-        child.until_accepting(server.host, port)
+        for listening in (port, tls_port):  # one opens after the other
+            if listening is not None:
+                child.until_accepting(server.host, listening)
         yield server
     finally:
         try:
