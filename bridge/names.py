@@ -28,6 +28,14 @@ SessionId = NewType("SessionId", str)
 
 
 @frozen
+class SourceKey:
+    """Under which a source's memory is kept."""
+
+    account: AccountName
+    source: SourceName = SourceName("")
+
+
+@frozen
 class Origin:
     """What names a message for good (S1)."""
 

@@ -49,6 +49,14 @@ class MailboxReplaced(Trouble):
     """UIDVALIDITY changed under an open session: its numbers mean nothing any more (S1)."""
 
 
+class Renumbered(Lasting):
+    """The mailbox was replaced upstream and too few messages could be recognised; the owner decides (S4)."""
+
+
+class StateUnavailable(Trouble):
+    """The bridge's own memory cannot be read or written now; nothing was promised on its account."""
+
+
 class NoSuchMessage(Lasting):
     """The number is not in this maildrop."""
 

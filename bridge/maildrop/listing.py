@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bridge.names import UidValidity
 
@@ -25,7 +25,8 @@ class Listing:
     """Rows in ascending UID order, each UID once.
 
     `sizes` are RFC822.SIZE as upstream gave them; `dates` INTERNALDATE in epoch seconds, -1 where unknown;
-    `hidden` 1 where POP3 must not see the message (S7).
+    `hidden` 1 where POP3 must not see the message (S7). `uidnext`, `highestmodseq` (RFC 7162) and `mailbox_id`
+    (RFC 8474) as the server said them when it was complete; 0 and "" where it does not say.
     """
 
     uidvalidity: UidValidity
@@ -33,6 +34,9 @@ class Listing:
     sizes: "array[int]" = field(factory=_uint64)
     dates: "array[int]" = field(factory=_int64)
     hidden: bytearray = field(factory=bytearray)
+    uidnext: int = 0
+    highestmodseq: int = 0
+    mailbox_id: str = ""
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -49,22 +53,27 @@ class Listing:
         if all(a < b for a, b in zip(self.uids, memoryview(self.uids)[1:], strict=False)):
             return
         rows = {uid: row for row, uid in enumerate(self.uids)}
-        self._take([rows[uid] for uid in sorted(rows)])
+        self.take([rows[uid] for uid in sorted(rows)])
 
     def without(self, gone: Iterable[int]) -> None:
         """Drop the rows of these UIDs."""
         lost = set(gone)
-        self._take([row for row, uid in enumerate(self.uids) if uid not in lost])
+        self.take([row for row, uid in enumerate(self.uids) if uid not in lost])
 
     def visible(self) -> "Listing":
         """What POP3 may see; this very listing when nothing is hidden."""
         if not any(self.hidden):
             return self
-        shown = Listing(self.uidvalidity, self.uids[:], self.sizes[:], self.dates[:], self.hidden[:])
-        shown._take([row for row, hidden in enumerate(self.hidden) if not hidden])
+        shown = self.copy()
+        shown.take([row for row, hidden in enumerate(self.hidden) if not hidden])
         return shown
 
-    def _take(self, rows: Sequence[int]) -> None:
+    def copy(self) -> "Listing":
+        """One of its own columns."""
+        return evolve(self, uids=self.uids[:], sizes=self.sizes[:], dates=self.dates[:], hidden=self.hidden[:])
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Keep only these rows, in this order."""
         self.uids = array("I", [self.uids[row] for row in rows])
         self.sizes = array("Q", [self.sizes[row] for row in rows])
         self.dates = array("q", [self.dates[row] for row in rows])

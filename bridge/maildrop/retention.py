@@ -11,6 +11,10 @@ class Policy(Enum):
     FLAG = "flag"
     EXPUNGE = "expunge"
     TRASH = "trash"
+    ARCHIVE = "archive"
+    HIDE = "hide"
+    KEEP = "keep"
+    """Nothing is done upstream; it never reaches a Source."""
 
 
 @frozen

@@ -9,6 +9,8 @@ from typing import Protocol
 from attrs import frozen
 
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Fingerprint
+from bridge.maildrop.retention import Policy
 from bridge.names import Uid
 
 
@@ -38,24 +40,47 @@ class Sink(Protocol):
 
 @frozen
 class Deletion:
-    """What became of the marks at QUIT: how many were asked for and how many of them are seen to hold upstream.
+    """What became of the marks at QUIT: how many were asked for, and the UIDs of which it is not seen to hold upstream.
 
-    `certain` False: upstream was lost on the way, and some of the others may hold too.
+    `certain` False: upstream was lost on the way, and some of those left may be done too.
     """
 
     asked: int
-    done: int
+    left: frozenset[int] = frozenset()
     why_not: str = ""
     temporary: bool = False
     detail: str = ""
     certain: bool = True
 
+    @property
+    def done(self) -> int:
+        return self.asked - len(self.left)
+
+
+@frozen
+class Look:
+    """One message as it is upstream now. `modseq` 0 where the server keeps none (RFC 7162)."""
+
+    size: int
+    date: int
+    deleted: bool
+    hidden: bool
+    modseq: int = 0
+
 
 class Source(Protocol):
     """One mailbox elsewhere, opened for one session. One question at a time."""
 
-    async def list(self) -> Listing:
-        """Everything that is there, complete or an error (S6)."""
+    @property
+    def unbroken(self) -> bool:
+        """True while the connection that listed, or looked last, lives: nothing was replaced since behind our back."""
+
+    async def list(self, known: Listing | None = None) -> Listing:
+        """Everything that is there, complete or an error (S6).
+
+        `known` is what was listed last time: only what changed since is asked for, unless something shows that the
+        mailbox is another one now; then everything is. It stays as it is.
+        """
 
     async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
         """The whole message, listed with `size`, into the sink; returns when the last octet was written.
@@ -67,8 +92,29 @@ class Source(Protocol):
     async def top(self, uid: Uid, sink: Sink, size: int) -> None:
         """The message from its first octet in growing parts, until the sink is satisfied or the message ends."""
 
-    async def delete(self, uids: Sequence[int]) -> Deletion:
-        """Carry out the account's policy for exactly these messages, and look that it came true."""
+    async def search(self, criteria: str) -> frozenset[int]:
+        """The UIDs that IMAP's search keys, such as "UNSEEN", find now."""
+
+    async def stable_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        """EMAILID (RFC 8474), or X-GM-MSGID in decimal, by UID. UpstreamUnsuitable where the server has neither."""
+
+    async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
+        """What these messages are recognised by in a mailbox that was replaced; those that are gone are missing."""
+
+    async def look(self, uids: Sequence[int]) -> dict[int, Look]:
+        """These messages as they are now, those that are gone missing; on a new connection if the old one died.
+
+        MailboxReplaced when UIDVALIDITY, MAILBOXID or UIDNEXT show that it is another mailbox than was listed.
+        """
+
+    async def delete(self, uids: Sequence[int], policy: Policy) -> Deletion:
+        """Carry this policy out for exactly these messages, and look that it came true.
+
+        Only on the connection that listed or looked last: UpstreamUnavailable when that is gone.
+        """
+
+    async def mark_seen(self, uids: Sequence[int]) -> None:
+        """Set \\Seen on those of them that are there."""
 
     def close(self) -> None:
         """Hang up in good order; never raises."""

@@ -1,0 +1,1 @@
+"""What survives a restart: one seam, a store in memory and one in SQLite."""

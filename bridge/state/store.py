@@ -1,0 +1,113 @@
+"""The seam to what survives a restart. A contract suite (`tests/contracts`) holds for every Store.
+
+Every change is one transaction: seen whole or not at all, and durable when its Deferred fires (with `durable`).
+All failures are StateUnavailable but for the two named here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from bridge.maildrop.journal import Entry
+from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
+from bridge.names import SourceKey
+
+
+class Overtaken(Exception):
+    """Somebody stored another version of this source meanwhile: recall it and think again. Nothing was changed."""
+
+
+class UidlTaken(Exception):
+    """These UIDLs were once given to other messages of the account. Nothing was changed."""
+
+    def __init__(self, uidls: frozenset[str]) -> None:
+        super().__init__(f"{len(uidls)} UIDLs are taken")
+        self.uidls = uidls
+
+
+@frozen
+class Pending:
+    """How many entries of the journal wait, for `popbridge status`; `oldest` in seconds since 1970, when written."""
+
+    key: SourceKey
+    entries: int
+    oldest: float
+
+
+class Store(Protocol):
+    @property
+    def durable(self) -> bool:
+        """True when it survives the process and a loss of power."""
+
+    # Listings and UIDLs.
+
+    def recall(self, key: SourceKey) -> "Deferred[Memory | None]": ...
+
+    def remember(self, key: SourceKey, memory: Memory, news: News) -> "Deferred[Memory]":
+        """Store it in place of the version it was made from (`memory.version`); gives it back with its new version.
+
+        Raises Overtaken, and UidlTaken if a UIDL in `given`, `carried` or `computed` ever belonged to another message
+        of the account; a carried one may belong to the same source's message in the incarnation before.
+        With `moves`, viewings and journal of every viewer move along: what did not move is dropped from ranks and
+        `kept`; an entry whose old UID is `certain` follows, any other is struck and its message, if it moved, kept
+        from its viewer.
+        A gone message's UIDL stays taken; whatever else is known of it is forgotten.
+        """
+
+    def import_uidls(self, key: SourceKey, incarnation: int, uidls: Mapping[int, str]) -> "Deferred[None]":
+        """The owner's own list overrides what these UIDs had. Raises Overtaken and UidlTaken."""
+
+    def accept(self, key: SourceKey) -> "Deferred[bool]":
+        """Set `accepted`, which the next `remember` clears; False where nothing is known of this source."""
+
+    def known(self) -> "Deferred[list[SourceKey]]":
+        """Every source that is remembered."""
+
+    # What is learned on the way; of no consequence when lost.
+
+    def fingerprints(self, key: SourceKey, incarnation: int) -> "Deferred[dict[int, Fingerprint]]": ...
+
+    def learn(
+        self,
+        key: SourceKey,
+        incarnation: int,
+        *,
+        true_sizes: Mapping[int, int],
+        fingerprints: Mapping[int, Fingerprint],
+        learned_to: int,
+    ) -> "Deferred[None]":
+        """Add to what is known in this incarnation; nothing happens in another. Does not change the version."""
+
+    # Viewers.
+
+    def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]": ...
+
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
+        """Store the ranks (not `kept`). Raises Overtaken in another incarnation."""
+
+    def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
+        """This viewer has deleted them. Raises Overtaken in another incarnation."""
+
+    # The journal.
+
+    def write_down(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[list[Entry]]":
+        """The entries with their ids. Raises Overtaken when the incarnation is another."""
+
+    def journal(self, key: SourceKey) -> "Deferred[list[Entry]]":
+        """What waits, oldest first."""
+
+    def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
+        """Store stage, due and modseq of these entries; one that was struck stays struck."""
+
+    def strike(self, entries: Sequence[Entry]) -> "Deferred[None]":
+        """They are done, or undone by somebody."""
+
+    def give_up(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[None]":
+        """Strike them, and keep their messages from their viewers as under `keep` (S17)."""
+
+    def pending(self) -> "Deferred[list[Pending]]": ...
+
+    def close(self) -> "Deferred[None]":
+        """What was asked before is finished first."""
