@@ -49,7 +49,9 @@ class Memory:
 
 @frozen
 class Fingerprint:
-    """What a message is recognised by: hashes of 16 octets, b"" without Message-ID; the server's own id, or ""."""
+    """What a message is recognised by: hashes of 16 octets, each b"" where nothing is there to hash; the server's own
+    id, or "".
+    """
 
     message_id: bytes
     header: bytes
