@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -42,6 +42,7 @@ class Bridge:
         self.port = port
         self.tls_port = tls_port
         self._child = child
+        self._killed = False
         self.pid = child.pid
 
     def running(self) -> bool:
@@ -61,10 +62,15 @@ class Bridge:
     def open_files(self) -> int:
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
+    def kill(self) -> None:
+        """Ends it as a power cut does: at once, with nothing tidied up."""
+        self._killed = True
+        self._child.kill()
+
     def stop(self) -> None:
         """Ends it as an administrator does, by SIGTERM; one that does not end fails the test."""
         # twistd tidies up and then ends itself by the signal it got, so only SIGKILL, our last resort, is a bad sign.
-        if self._child.stop(_PATIENCE) == -signal.SIGKILL:
+        if self._child.stop(_PATIENCE) == -signal.SIGKILL and not self._killed:
             raise AssertionError(f"the bridge did not end within {_PATIENCE} s of SIGTERM")
 
 
@@ -77,13 +83,17 @@ def bridge(
     config: str | None = None,
     environment: Mapping[str, str] | None = None,
     traceback_expected: bool = False,
+    port: int | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Bridge]:
-    """A bridge for the time of the block, with its files in the directory.
+    """A bridge for the time of the block, with its files in the directory. One that ran there before is gone on with.
 
     Without config it is started by flags: --pop3, with `tls` also --pop3s, --certificate and --key, and --upstream.
     config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
+    port: a mail program knows its mail by the server's address too, so a bridge that is started again keeps it.
+    within: a command that becomes the bridge at its end, such as `unshare … --`.
     """
-    port = free_port()
+    port = port or free_port()
     tls_port = free_port() if tls or (config and "{tls_port}" in config) else None
     if config is None:
         flags = _flags(port, tls_port, upstream, tls)
@@ -92,7 +102,7 @@ def bridge(
         file.write_text(config.replace("{port}", str(port)).replace("{tls_port}", str(tls_port)))
         flags = ["--config", str(file)]
     child = Child(
-        [sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "popbridge", *flags, *arguments],
+        [*within, sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "popbridge", *flags, *arguments],
         directory / "bridge.log",
         environment={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
         folder=directory,

@@ -88,3 +88,13 @@ def test_a_traceback_in_the_log_fails_the_test(tmp_path: Path, mailbox: Mailbox)
 def test_a_bridge_that_does_not_end_fails_the_test(tmp_path: Path, mailbox: Mailbox) -> None:
     with pytest.raises(AssertionError, match="did not end"), bridge(tmp_path, upstream=mailbox) as server:
         os.kill(server.pid, signal.SIGKILL)
+
+
+def test_a_bridge_that_was_killed_goes_on_where_it_was(tmp_path: Path, mailbox: Mailbox) -> None:
+    mailbox.seed([MESSAGE])
+    with bridge(tmp_path, upstream=mailbox) as server:
+        server.kill()
+        assert not accepts(server.host, server.port)
+    with bridge(tmp_path, upstream=mailbox, port=server.port, within=["env"]) as again:
+        assert read_first(poplib.POP3(server.host, server.port), mailbox) == MESSAGE
+        assert again.pid != server.pid
