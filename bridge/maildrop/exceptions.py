@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from attrs import frozen
 
@@ -23,6 +23,18 @@ class Exceptions:
         if row == len(self.uids) or self.uids[row] != uid:
             return None
         return self.text[self.ends[row - 1] if row else 0 : self.ends[row]]
+
+    def over(self, uids: Iterable[int], computed: Callable[[int], str]) -> Iterator[str]:
+        """The UIDLs of these UIDs, in their order; `computed` writes those that are not here."""
+        row, rows = 0, len(self.uids)
+        for uid in uids:
+            if row == rows or self.uids[row] != uid:  # nearly always it is the row behind the last one
+                row = bisect_left(self.uids, uid)
+            if row < rows and self.uids[row] == uid:
+                yield self.text[self.ends[row - 1] if row else 0 : self.ends[row]]
+                row += 1
+            else:
+                yield computed(uid)
 
     def items(self) -> Iterator[tuple[int, str]]:
         start = 0

@@ -10,16 +10,20 @@ from attrs import field, frozen
 
 from bridge.maildrop.exceptions import NONE, Exceptions
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.uidl import Uidls, parse_format
 from bridge.names import UidValidity
 
 
 @frozen
 class Issued:
-    """In an earlier incarnation UIDLs were computed for UIDs up to `highest`; none of them is given away again (S2)."""
+    """UIDLs were computed by `template` for UIDs up to `highest`, in an earlier incarnation or until the account's
+    format was changed; none of them is given away again (S2).
+    """
 
     incarnation: int
     uidvalidity: UidValidity
     highest: int
+    template: str
 
 
 @frozen(kw_only=True)
@@ -30,8 +34,8 @@ class Memory:
     listed in this incarnation. `exceptions`: the UIDLs of present messages that are not the computed ones.
     `template`: the format of the computed ones (`uidl.UidlFormat.template`). `true_sizes`: octets as sent by RETR, by
     UID, where they differ from RFC822.SIZE (S9). `learned_to`: fingerprints are known of every message up to this UID.
-    `accepted`: the owner has said that the next change is to be taken as it is (S4). `version` counts what was stored,
-    0 before anything was.
+    `question`: why logins are refused until the owner answers, "" when they are not; `accepted`: the owner has said
+    that the next change is to be taken as it is (S4). `version` counts what was stored, 0 before anything was.
     """
 
     version: int = 0
@@ -44,7 +48,12 @@ class Memory:
     template: str
     true_sizes: Mapping[int, int] = field(factory=dict)
     learned_to: int = 0
+    question: str = ""
     accepted: bool = False
+
+    def uidls(self) -> Uidls:
+        """Of the messages listed."""
+        return parse_format(self.template).over(self.listing.uidvalidity, self.exceptions)
 
 
 @frozen

@@ -1,15 +1,18 @@
-"""From a message's UIDVALIDITY and UID to its UIDL; the formats old servers used (S2, S3, S5).
+"""From a message's UIDVALIDITY and UID, or from the server's own id of it, to its UIDL (S2, S3, S5).
 
-A format here needs no store: two messages can only get one UIDL if the server breaks IMAP's promise
-that UIDVALIDITY and UID together are never used twice.
+Two messages can only get one computed UIDL if the server breaks IMAP's promise that UIDVALIDITY and UID together are
+never used twice; a format without UIDVALIDITY, or made from ids, needs a store that remembers what was given to whom.
 """
 
 import re
 import string
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 
 from attrs import frozen
 
+from bridge.maildrop.errors import UpstreamUnsuitable
+from bridge.maildrop.exceptions import NONE, Exceptions
 from bridge.names import Uidl, UidValidity
 
 LONGEST = 70
@@ -20,55 +23,127 @@ NAMED = {
     "dovecot": "{uid:08x}{uidvalidity:08x}",
     "dovecot-old": "{uidvalidity}.{uid}",
     "cyrus": "{uidvalidity}.{uid}",
+    "cyrus-uid": "{uid}",
     "uw": "{uidvalidity:08x}{uid:08x}",
     "courier": "UID{uid}-{uidvalidity}",
+    "courier-old": "UID{uid}",
     "james": "{uidvalidity}-{uid}",
 }
 """Compatibility formats by the server that made them (servers' own documentation; see docs/protocols.md)."""
 
-NEED_STORE = {
-    "cyrus-uid": "the UID alone names another message after a change of UIDVALIDITY",
-    "courier-old": "UIDn alone names another message after a change of UIDVALIDITY",
-    "gmail": "the message ids of Gmail have to be remembered",
-}
+STABLE = ("gmail", "emailid")
+"""Formats made from X-GM-MSGID and from EMAILID (RFC 8474): the id outlives UIDVALIDITY, and every UIDL is stored."""
 
 _FIELD = re.compile(r"(?:0\d\d?)?[dxX]?")
+_FIT = re.compile(r"[A-Za-z0-9._-]{1,40}")
+
+
+@frozen
+class Uidls:
+    """One incarnation's UIDLs: computed ones, and those that are not."""
+
+    _written: str
+    _exceptions: Exceptions = NONE
+
+    def uidl(self, uid: int) -> Uidl:
+        stored = self._exceptions.get(uid)
+        return Uidl(self._written % uid if stored is None else stored)
+
+    def uidls(self, uids: Iterable[int]) -> Iterator[str]:
+        """Of these messages, in their order."""
+        if not self._exceptions:
+            return map(self._written.__mod__, uids)
+        return self._exceptions.over(uids, self._written.__mod__)
 
 
 @frozen
 class UidlFormat:
-    """One way to write UIDLs. `template` holds {uidvalidity} and {uid} with a format such as :08x."""
+    """One way to write UIDLs. `template` holds {uid} and mostly {uidvalidity}, with a format such as :08x; a stable
+    format's template is its name.
+    """
 
     name: str
     template: str
 
+    @property
+    def stable(self) -> bool:
+        """Made from the server's own id: `stable_uidl`. A message without one has a computed UIDL."""
+        return self.template in STABLE
+
+    @property
+    def has_uidvalidity(self) -> bool:
+        return any(name == "uidvalidity" for _, name, _, _ in string.Formatter().parse(self._computed))
+
+    @property
+    def needs_store(self) -> bool:
+        return self.stable or not self.has_uidvalidity
+
+    @property
+    def _computed(self) -> str:
+        return NAMED["bridge"] if self.stable else self.template
+
+    def stable_uidl(self, stable_id: str) -> str:
+        """From an id as `Source.stable_ids` gives it; UpstreamUnsuitable where it is no X-GM-MSGID and should be."""
+        if self.template == "gmail":
+            if not re.fullmatch(r"[0-9]{1,20}", stable_id):
+                raise UpstreamUnsuitable('uidl = "gmail", but upstream gives no ids of Gmail; set another uidl =')
+            return f"GmailId{int(stable_id):x}"
+        return stable_id if _FIT.fullmatch(stable_id) else hashed(stable_id)
+
+    def over(self, uidvalidity: UidValidity, exceptions: Exceptions) -> Uidls:
+        """The UIDLs of an incarnation."""
+        return Uidls(self._written(uidvalidity), exceptions)
+
     def uidls(self, uidvalidity: UidValidity, uids: Iterable[int]) -> Iterator[str]:
-        """The UIDLs of these messages, in their order."""
+        """The computed UIDLs of these messages, in their order."""
         return map(self._written(uidvalidity).__mod__, uids)
 
     def uidl(self, uidvalidity: UidValidity, uid: int) -> Uidl:
         return Uidl(self._written(uidvalidity) % uid)
 
+    def uid(self, uidvalidity: UidValidity, uidl: str) -> int:
+        """Of which UID this is the computed UIDL; 0 of none."""
+        before, form, behind = self._parts(uidvalidity)
+        digits = uidl[len(before) : len(uidl) - len(behind)]
+        try:
+            uid = int(digits, 10 if form.endswith("d") else 16)
+        except ValueError:
+            return 0
+        return uid if before + form % uid + behind == uidl else 0
+
     def _written(self, uidvalidity: UidValidity) -> str:
         """The template as a %-format for the UID alone: 100,000 UIDLs are one `map` over it."""
-        pieces = []
-        for literal, name, spec, _ in string.Formatter().parse(self.template):
-            pieces.append(literal.replace("%", "%%"))
-            if name is not None:
-                form = "%" + (spec if spec and not spec.isdigit() else f"{spec}d")
-                pieces.append(form if name == "uid" else (form % uidvalidity).replace("%", "%%"))
-        return "".join(pieces)
+        before, form, behind = self._parts(uidvalidity)
+        return before.replace("%", "%%") + form + behind.replace("%", "%%")
+
+    def _parts(self, uidvalidity: UidValidity) -> tuple[str, str, str]:
+        """What stands before the UID, the %-format of the UID, and what stands behind it."""
+        before, form, pieces = "", "", list[str]()
+        for literal, name, spec, _ in string.Formatter().parse(self._computed):
+            pieces.append(literal)
+            number = "%" + (spec if spec and not spec.isdigit() else f"{spec or ''}d")
+            if name == "uidvalidity":
+                pieces.append(number % uidvalidity)
+            elif name == "uid":
+                before, form, pieces = "".join(pieces), number, []
+        return before, form, "".join(pieces)
+
+
+def hashed(text: str) -> str:
+    """32 characters that stand for any text: an id that is too long, or holds what a UIDL may not."""
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def parse_format(text: str) -> UidlFormat:
     """A format by name, or a template; ValueError says what is wrong with it and what to write instead."""
+    if text in STABLE:
+        return UidlFormat(text, text)
     if text in NAMED:
         return UidlFormat(text, NAMED[text])
-    if text in NEED_STORE:
-        raise ValueError(f"the UIDL format {text!r} needs a durable store: {NEED_STORE[text]}")
     if "{" not in text:
         raise ValueError(
-            f"no UIDL format {text!r}; there are {', '.join(NAMED)}, or a template with {{uidvalidity}} and {{uid}}"
+            f"no UIDL format {text!r}; there are {', '.join((*NAMED, *STABLE))}, "
+            "or a template with {uidvalidity} and {uid}"
         )
     _check_template(text)
     return UidlFormat("template", text)
@@ -80,8 +155,8 @@ def _check_template(template: str) -> None:
     except ValueError as error:
         raise ValueError(f"the UIDL template cannot be read: {error}") from None
     fields = [(name, spec or "") for _, name, spec, conversion in parts if name is not None and not conversion]
-    if sorted(name for name, _ in fields) != ["uid", "uidvalidity"]:
-        raise ValueError("a UIDL template holds {uidvalidity} and {uid}, each once, and no other field")
+    if sorted(name for name, _ in fields) not in (["uid"], ["uid", "uidvalidity"]):
+        raise ValueError("a UIDL template holds {uid} and mostly {uidvalidity}, each once, and no other field")
     for name, spec in fields:
         if not _FIELD.fullmatch(spec):
             raise ValueError(
@@ -90,7 +165,7 @@ def _check_template(template: str) -> None:
     literals = "".join(literal for literal, *_ in parts)
     if any(not 0x21 <= ord(character) <= 0x7E for character in literals):
         raise ValueError("a UIDL has printable ASCII characters without blanks (RFC 1939, section 7)")
-    if _runs_together(parts):
+    if len(fields) == 2 and _runs_together(parts):
         raise ValueError(
             "in this UIDL template the two numbers run together, so that two messages could get one UIDL; "
             "put a - between them or write {uidvalidity:08x}{uid:08x}"

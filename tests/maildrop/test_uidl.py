@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.maildrop.uidl import LONGEST, NAMED, NEED_STORE, parse_format
+from bridge.maildrop.errors import UpstreamUnsuitable
+from bridge.maildrop.exceptions import exceptions
+from bridge.maildrop.uidl import LONGEST, NAMED, STABLE, hashed, parse_format
 from bridge.names import UidValidity
 
 UINT32 = st.integers(1, 2**32 - 1)
@@ -20,8 +22,10 @@ OURS = set(string.ascii_letters + string.digits + ".-_")
         ("dovecot", "0000002a5f5e1001"),
         ("dovecot-old", "1600000001.42"),
         ("cyrus", "1600000001.42"),
+        ("cyrus-uid", "42"),
         ("uw", "5f5e10010000002a"),
         ("courier", "UID42-1600000001"),
+        ("courier-old", "UID42"),
         ("james", "1600000001-42"),
     ],
 )
@@ -37,12 +41,15 @@ def test_a_uidl_is_short_and_legal(uidvalidity: int, uid: int, name: str) -> Non
     assert set(uidl) <= OURS
 
 
+BY_UID_ALONE = ["cyrus-uid", "courier-old", "{uid:08x}%", "{{uidvalidity}}{uid}"]
 TEMPLATES = [
-    *sorted(NAMED),
+    *sorted(set(NAMED) - set(BY_UID_ALONE)),
     "{uidvalidity:08x}{uid}",
     "{uid}_{uidvalidity}.",
     "x{uid:010d}{uidvalidity}",
     "%{uid}%s{uidvalidity}",
+    "{uid}a{uidvalidity:08x}",
+    *STABLE,
 ]
 
 
@@ -54,23 +61,83 @@ def test_two_messages_never_share_a_uidl(one: tuple[int, int], other: tuple[int,
     assert same == (one == other)
 
 
+@pytest.mark.parametrize("name", [*NAMED, *STABLE, *TEMPLATES, *BY_UID_ALONE])
+def test_a_format_tells_what_it_rests_on(name: str) -> None:
+    """Without UIDVALIDITY, or from ids, a UIDL is only safe where it is remembered."""
+    form = parse_format(name)
+
+    assert form.has_uidvalidity == (name not in BY_UID_ALONE)
+    assert form.stable == (name in STABLE)
+    assert form.needs_store == (name in BY_UID_ALONE or name in STABLE)
+    assert parse_format(form.template).template == form.template
+
+
+@given(UINT32, UINT32, st.sampled_from([*TEMPLATES, *BY_UID_ALONE]), st.sampled_from(["", "0", " ", "-2", "_", "%"]))
+def test_a_computed_uidl_tells_its_uid_and_no_other_text_does(v: int, uid: int, name: str, more: str) -> None:
+    form = parse_format(name)
+    uidl = form.uidl(UidValidity(v), uid)
+
+    assert form.uid(UidValidity(v), uidl) == uid
+    for changed in (uidl + more, more + uidl, uidl[:-1], uidl[1:], uidl.swapcase(), uidl.replace("0", more)):
+        read = form.uid(UidValidity(v), changed)
+        assert read == 0 or form.uidl(UidValidity(v), read) == changed
+
+
+@pytest.mark.parametrize(
+    ("name", "stable_id", "written"),
+    [
+        ("gmail", "1278455344230334865", "GmailId11bdfc5cae0c8191"),
+        ("gmail", "255", "GmailIdff"),
+        ("emailid", "M6d99ac3275bb4e", "M6d99ac3275bb4e"),
+        ("emailid", "x" * 40, "x" * 40),
+        ("emailid", "x" * 41, hashed("x" * 41)),
+        ("emailid", "a/b", hashed("a/b")),
+        ("emailid", "\u00e9\udcff", hashed("\u00e9\udcff")),
+        ("emailid", "", hashed("")),
+        ("emailid", "a\n", hashed("a\n")),
+    ],
+)
+def test_the_servers_own_id_makes_a_uidl(name: str, stable_id: str, written: str) -> None:
+    """Gmail's own POP3 writes X-GM-MSGID in hex; an id that makes no good UIDL is hashed."""
+    uidl = parse_format(name).stable_uidl(stable_id)
+
+    assert uidl == written
+    assert len(uidl) <= 40
+    assert set(uidl) <= OURS
+
+
+@pytest.mark.parametrize("wrong", ["", "M6d99", "-1", "9" * 21, "\u0661"])
+def test_gmails_format_is_for_gmail(wrong: str) -> None:
+    with pytest.raises(UpstreamUnsuitable, match="gmail"):
+        parse_format("gmail").stable_uidl(wrong)
+
+
+@given(st.dictionaries(st.integers(1, 40), st.text("ab", min_size=1)), st.lists(st.integers(1, 40)))
+def test_stored_uidls_stand_over_computed_ones_in_any_order(stored: dict[int, str], uids: list[int]) -> None:
+    uidls = parse_format("courier").over(UidValidity(7), exceptions(stored))
+    said = [stored.get(uid, f"UID{uid}-7") for uid in uids]
+
+    assert list(uidls.uidls(iter(uids))) == said
+    assert [uidls.uidl(uid) for uid in uids] == said
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("dovcot", "there are bridge"),
-        ("{uid}", "{uidvalidity} and {uid}, each once"),
+        ("{uidvalidity}", "{uid} and mostly {uidvalidity}, each once"),
+        ("{uid}{uid}", "each once"),
         ("{uid}{uid}{uidvalidity}", "each once"),
         ("{uidvalidity}{uid}", "run together"),
         ("{uidvalidity}a{uid:x}", "run together"),
         ("{uidvalidity}-{uid:>9}", "not a number's format"),
         ("{uidvalidity} {uid}", "without blanks"),
         ("{uidvalidity}-{uid", "cannot be read"),
-        ("{uidvalidity!r}-{uid}", "each once"),
+        ("{uidvalidity!r}-{uid!r}", "each once"),
         ("{uidvalidity.real}-{uid}", "each once"),
         ("{0}-{uid}", "each once"),
         ("é{uidvalidity}-{uid}", "without blanks"),
         ("x" * 60 + "{uidvalidity}-{uid}", f"{LONGEST} are allowed"),
-        *((name, "needs a durable store") for name in NEED_STORE),
     ],
 )
 def test_a_bad_format_says_what_to_write_instead(text: str, said: str) -> None:
