@@ -1,12 +1,12 @@
 #!/bin/sh
-# Downloads and unpacks an IMAP server that Debian does not allow beside Dovecot; nothing is installed, no root needed.
+# Downloads and unpacks a mail server that Debian does not allow beside Dovecot; nothing is installed, no root needed.
 # usage: sh tests/install/debian-server.sh cyrus|courier
 # It ends up in .cache/debian/NAME of the checkout; tests/peers/servers/overlaid.sh lays it over /usr for one process.
 set -eu
 
 case ${1-} in
 cyrus) packages='cyrus-imapd cyrus-admin sasl2-bin' ;;
-courier) packages='courier-imap' ;;
+courier) packages='courier-imap courier-pop' ;;
 *) echo "usage: $0 cyrus|courier" >&2; exit 2 ;;
 esac
 cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache/debian

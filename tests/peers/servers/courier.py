@@ -1,4 +1,7 @@
-"""Courier as the tests' upstream: no LITERAL+, MOVE, CONDSTORE or ESEARCH, and its own ideas about line ends."""
+"""Courier as the tests' upstream: no LITERAL+, MOVE, CONDSTORE or ESEARCH, and its own ideas about line ends.
+
+Its POP3 server stands beside it, as an old server that people leave: UIDLs of its own, and the order of file names.
+"""
 
 import base64
 import contextlib
@@ -11,6 +14,7 @@ from pathlib import Path
 
 from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
+from tests.peers.need import need
 from tests.peers.servers.imap_server import PASSWORD, ManyUsersServer
 from tests.peers.servers.overlaid import start_overlaid, unpack_into
 
@@ -28,6 +32,11 @@ TLS_CERTFILE={own}/server-and-key.pem
 TLS_DHPARAMS=
 TLS_CACHEFILE=
 tcpd="/usr/sbin/couriertcpd -address={host} -nodnslookup -noidentlookup -maxprocs=300 -maxperip=300"
+(
+    . /etc/courier/pop3d
+    courier=/usr/lib/courier/courier
+    exec $tcpd {pop3_port} $courier/courierpop3login $courier/courierpop3d Maildir
+) &
 login="/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
 if [ {tls_port} != 0 ]; then
     IMAP_TLS=1 $tcpd {tls_port} /usr/bin/couriertls -server -tcpd $login &
@@ -44,8 +53,11 @@ class Courier(ManyUsersServer):
     def __init__(self, own: Path, tls: Certificate | None = None) -> None:
         self.directory = own
         self._packages = unpack_into(own, "courier")
+        if not (self._packages / "usr" / "lib" / "courier" / "courier" / "courierpop3d").exists():
+            need("courier-pop", "sh tests/install/debian-server.sh courier")
         self._users: dict[str, str] = {}
         self.port = free_port()
+        self.pop3_port = free_port()
         self.tls_port = free_port() if tls else None
         (own / "mail").mkdir()
         self._etc = own / "etc" / "courier"
@@ -58,12 +70,18 @@ class Courier(ManyUsersServer):
         if tls:
             (own / "server-and-key.pem").write_bytes(tls.key.read_bytes() + tls.certificate.read_bytes())
         start = _START.format(
-            own=own, host=self.host, port=self.port, tls_port=self.tls_port or 0, starttls="YES" if tls else "NO"
+            own=own,
+            host=self.host,
+            port=self.port,
+            pop3_port=self.pop3_port,
+            tls_port=self.tls_port or 0,
+            starttls="YES" if tls else "NO",
         )
         self.add_user(self.user)
         self._child = start_overlaid(self._packages, own, ["sh", "-c", start])
         self.pid = self._child.pid
         self._started(self._child)
+        self._child.until_accepting(self.host, self.pop3_port)
 
     def add_user(self, user: str, password: str = PASSWORD) -> None:
         home = self.directory / "mail" / user
