@@ -80,7 +80,7 @@ async def _show(clock: Any, pop3: str) -> bool:
     clock.addSystemEventTrigger("before", "shutdown", server.stop)
     try:
         port = await server.start(clock)
-        settings = _settings(None, (pop3,), (), (f"imap://127.0.0.1:{port}",), None)
+        settings = _settings(None, (pop3,), (), (f"imap://127.0.0.1:{port}",), None, state="memory:")
         bridge = Bridge(settings, clock, LogReader(Logger("popbridge"), trace=False))
         bridge.privilegedStartService()
     except (DemoUnavailable, ConfigError, Cannot) as error:
@@ -114,11 +114,12 @@ def _settings(
     pop3s: tuple[str, ...],
     upstream: tuple[str, ...],
     delete: str | None,
+    state: str | None = None,
 ) -> Config:
     if config is not None:
         return load(config)
     flags = {"pop3": pop3, "pop3s": pop3s, "upstream": upstream}
-    return from_flags(**flags, state=None, delete=delete, seen=None, certificate=None, key=None)
+    return from_flags(**flags, state=state, delete=delete, seen=None, certificate=None, key=None)
 
 
 def _run(work: Callable[[Any], "Deferred[bool]"]) -> None:

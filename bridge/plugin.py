@@ -21,9 +21,14 @@ class Options(usage.Options):
     synopsis = "[--config FILE | --pop3 ADDRESS --upstream URL …]"
     optParameters: ClassVar = [
         ["config", "c", None, "the configuration file; no other flag but --trace goes with it"],
-        ["state", None, None, "where what must survive a restart is kept"],
-        ["delete", None, None, "what DELE means upstream: flag (default), expunge or trash"],
-        ["seen", None, None, "what is marked as read upstream: never"],
+        [
+            "state",
+            None,
+            None,
+            "where what must survive a restart is kept: sqlite:FILE (default: sqlite:popbridge.sqlite), or memory:",
+        ],
+        ["delete", None, None, "what DELE means upstream: flag (default), expunge, trash, archive, hide or keep"],
+        ["seen", None, None, "what is marked as read upstream: never (default), retrieved or deleted"],
         ["certificate", None, None, "the PEM file with the certificate and its chain, for STLS and pop3s"],
         ["key", None, None, "the PEM file with its private key"],
     ]

@@ -9,6 +9,7 @@ from cryptography import x509
 from bridge.config.notation import is_loopback
 from bridge.config.problems import WrongValue
 from bridge.config.values import Document, Endpoint, Listener, PassThrough
+from bridge.maildrop.uidl import parse_format
 
 KeyPath = tuple[str | int, ...]
 Finding = tuple[KeyPath, WrongValue]
@@ -31,9 +32,6 @@ def check_passthrough(entry: PassThrough) -> PassThrough:
 
 def contradictions(document: Document) -> Iterator[Finding]:
     """Between the entries of a whole configuration."""
-    if document.state != "memory:":
-        text = "this version keeps no state, so there is nothing to store where this says"
-        yield ("state",), WrongValue(text, remedy='write state = "memory:", or leave it out')
     if not document.listener:
         remedy = 'add [[listener]] with pop3 = "127.0.0.1:1110"'
         yield ("listener",), WrongValue("nothing to listen on", remedy=remedy)
@@ -42,20 +40,43 @@ def contradictions(document: Document) -> Iterator[Finding]:
         yield ("passthrough",), WrongValue("no upstream", remedy=remedy)
     yield from _shared_addresses(document.listener)
     yield from _never_reached(document.passthrough)
+    yield from _one_name_for_two(document.passthrough)
+    if document.state is None:
+        yield from _forgotten(document.passthrough)
 
 
 def _check_deletion(entry: PassThrough) -> None:
-    if entry.trash is not None and entry.delete != "trash":
+    for key in ("trash", "archive"):
+        if getattr(entry, key) is not None and entry.delete != key:
+            raise WrongValue(
+                f'a mailbox for {key} is named, but delete = "{entry.delete}" does not use it',
+                remedy=f'write delete = "{key}", or leave {key} out',
+                key=key,
+            )
+    if entry.purge is not None and entry.delete != "flag":
         raise WrongValue(
-            f'a trash mailbox is named, but delete = "{entry.delete}" does not use it',
-            remedy='write delete = "trash", or leave trash out',
-            key="trash",
+            f'purge expunges what was flagged, but delete = "{entry.delete}" leaves nothing flagged',
+            remedy='write delete = "flag", or leave purge out',
+            key="purge",
         )
-    if entry.expunge_without_uidplus and entry.delete == "flag":
+    if entry.after is not None and entry.delete == "keep":
         raise WrongValue(
-            'delete = "flag" never expunges',
-            remedy='write delete = "expunge" or "trash", or leave expunge_without_uidplus out',
+            'delete = "keep" does nothing upstream that could be done later',
+            remedy="write another delete, or leave after out",
+            key="after",
+        )
+    expunges = entry.purge is not None or entry.delete in {"expunge", "trash", "archive"}
+    if entry.expunge_without_uidplus and not expunges:
+        raise WrongValue(
+            f'delete = "{entry.delete}" never expunges',
+            remedy='write delete = "expunge", "trash" or "archive", or leave expunge_without_uidplus out',
             key="expunge_without_uidplus",
+        )
+    if entry.top_counts and entry.seen != "retrieved":
+        raise WrongValue(
+            f'top_counts says what is a retrieval, but seen = "{entry.seen}" does not ask',
+            remedy='write seen = "retrieved", or leave top_counts out',
+            key="top_counts",
         )
 
 
@@ -120,3 +141,33 @@ def _never_reached(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
             remedy = "remove one of the two, or put the narrower first"
             yield ("passthrough", index, "users"), WrongValue(text, remedy=remedy)
         earlier.add(entry.users)
+
+
+def _one_name_for_two(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
+    """Logins that different servers know by the same name would share one memory."""
+    named: dict[str, PassThrough] = {}
+    for index, entry in enumerate(entries):
+        if entry.name is None:
+            continue
+        if (other := named.setdefault(entry.name, entry)).upstream != entry.upstream:
+            text = f'the name "{entry.name}" is that of an entry with another upstream ({other.upstream})'
+            yield ("passthrough", index, "name"), WrongValue(text, remedy="choose another name")
+
+
+def _forgotten(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
+    """What would be a promise for no longer than the process lives."""
+    for index, entry in enumerate(entries):
+        for key in _remembering(entry):
+            text = f'what {key} asks for has to be remembered, but state = "memory:" forgets it when the bridge ends'
+            remedy = f'write state = "sqlite:popbridge.sqlite", or another {key}, or leave it out'
+            yield ("passthrough", index, key), WrongValue(text, remedy=remedy)
+
+
+def _remembering(entry: PassThrough) -> Iterator[str]:
+    if entry.delete == "keep":
+        yield "delete"
+    yield from (key for key in ("after", "purge", "since", "newest", "search") if getattr(entry, key) is not None)
+    if entry.login_views:
+        yield "login_views"
+    if parse_format(entry.uidl).needs_store:
+        yield "uidl"

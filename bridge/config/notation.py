@@ -1,11 +1,12 @@
-"""How a person writes an address, an upstream, a duration, a pin: text to values, and a remedy where that fails.
+"""How a person writes an address, an upstream, a duration, a place for state: text to values, or a remedy.
 
-Nothing here looks anything up; a host name stays a name.
+Nothing here asks the network; a host name stays a name.
 """
 
 import ipaddress
 import math
 import re
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
@@ -19,9 +20,12 @@ _SECURITY: dict[str, tuple[Literal["tls", "starttls", "none"], int]] = {
     "imap": ("none", 143),
 }
 _LATER_SCHEMES = {"pop3", "pop3s", "pop3+starttls"}
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhdwy]?)")
+A_YEAR = 366 * 86400
+A_CENTURY = 100 * A_YEAR
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -81,17 +85,51 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def parse_duration(value: object) -> float:
-    """Seconds, from a number or from text such as "30s", "10m", "2h", "7d"."""
+def parse_duration(value: object, *, longest: float = A_YEAR) -> float:
+    """Seconds, from a number or from text such as "30s", "10m", "2h", "7d", "2w", "1y"."""
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         seconds = float(match[1]) * _UNITS[match[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)
     else:
         raise WrongValue(f"{_shown(str(value))} is not a duration", remedy='write seconds, or "30s", "10m", "2h", "7d"')
-    if not (math.isfinite(seconds) and 0 < seconds <= 366 * 86400):
-        raise WrongValue("a duration lies above nothing and within a year", write="30s")
+    if not (math.isfinite(seconds) and 0 < seconds <= longest):
+        within = "a year" if longest == A_YEAR else "a hundred years"
+        raise WrongValue(
+            f"a duration lies above nothing and within {within}", write="30s" if longest == A_YEAR else "30d"
+        )
     return seconds
+
+
+def parse_state(text: str, base: Path) -> Path | None:
+    """Where "sqlite:FILE" keeps what must survive a restart, a relative FILE from `base` on; None for "memory:"."""
+    kind, colon, name = text.strip().partition(":")
+    if text.strip() == "memory:":
+        return None
+    if kind in {"postgresql", "postgres"}:
+        raise WrongValue(f"{kind}: is not in this version", write="sqlite:popbridge.sqlite")
+    if kind != "sqlite" or not colon:
+        raise WrongValue(
+            f"{_shown(text)} is neither sqlite:FILE nor memory:",
+            write=f"sqlite:{text.strip()}" if not colon and text.strip().isprintable() else "sqlite:popbridge.sqlite",
+        )
+    if not name or not name.isprintable() or name.endswith("/") or re.match("//[^/]", name):
+        raise WrongValue("sqlite: is followed by the name of a file", write="sqlite:popbridge.sqlite")
+    file = base / name
+    if file.is_dir():
+        raise WrongValue(f"{file} is a directory", write=f"sqlite:{name}/popbridge.sqlite")
+    if not file.parent.is_dir():
+        raise WrongValue(
+            f"there is no directory {file.parent}", remedy=f"make it, or name another; a relative one starts at {base}"
+        )
+    return file
+
+
+def check_name(text: str) -> str:
+    """What an entry's memory is kept under: a word that cannot be taken for an upstream's URL."""
+    if not _NAME.fullmatch(text):
+        raise WrongValue("a name has 1 to 64 letters, digits, dots, _ and -", write="work")
+    return text
 
 
 def parse_pin(text: str) -> str:

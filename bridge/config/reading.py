@@ -3,11 +3,13 @@
 import re
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bridge.config.contradictions import Finding, KeyPath
-from bridge.config.problems import ConfigError, Problem
+from bridge.config.notation import parse_state
+from bridge.config.problems import ConfigError, Problem, WrongValue
 from bridge.config.structure import Rejected, structure
 from bridge.config.toml_lines import find_lines, line_of
 from bridge.config.values import Config, Document
@@ -17,7 +19,6 @@ _FLAGS_FOR = {
     "listener": ("--pop3", "give --pop3 127.0.0.1:1110"),
     "passthrough": ("--upstream", "give --upstream imaps://imap.example.org"),
     "users": ("--upstream", "give one --upstream, or write a configuration file with a [[passthrough]] for each"),
-    "state": ("--state", "give --state memory:, or leave it out"),
 }
 _KEY_OF_LINE = re.compile(r"\s*([\w.-]+)\s*=")
 
@@ -56,16 +57,23 @@ def from_flags(
     certificate: str | None,
     key: str | None,
 ) -> Config:
-    """The file-less way: every listener has the same certificate, every login goes to the one upstream."""
+    """The file-less way: every listener has the same certificate, every login goes to the one upstream.
+
+    Relative paths start where the state is kept.
+    """
     listeners: list[dict[str, Any]] = [{"pop3": address} for address in pop3]
     listeners += [{"pop3s": address} for address in pop3s]
     if tls := _given(certificate=certificate, key=key):
         for listener in listeners:
             listener["tls"] = tls
     tables: dict[str, Any] = _given(state=state)
+    base = here = Path.cwd()
+    if state is not None:
+        with suppress(WrongValue):  # told below, together with everything else
+            if file := parse_state(state, here):
+                tables["state"], base = f"sqlite:{file}", file.parent
     tables["listener"] = listeners
     tables["passthrough"] = [{"upstream": url, **_given(delete=delete, seen=seen)} for url in upstream]
-    base = Path.cwd()
     try:
         return _config(structure(tables, base), base)
     except Rejected as rejected:
@@ -82,7 +90,7 @@ def _config(document: Document, base: Path) -> Config:
         base=base,
         listeners=document.listener,
         passthrough=document.passthrough,
-        state=document.state,
+        state=document.state and base / document.state,
         timeouts=document.timeouts,
         limits=document.limits,
         trace=document.trace,

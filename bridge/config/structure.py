@@ -14,10 +14,13 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from bridge.config.contradictions import Finding, KeyPath, check_listener, check_passthrough, contradictions
 from bridge.config.notation import (
+    A_CENTURY,
     check_login_template,
+    check_name,
     parse_duration,
     parse_endpoint,
     parse_pin,
+    parse_state,
     parse_upstream,
 )
 from bridge.config.problems import WrongValue
@@ -26,20 +29,20 @@ from bridge.config.values import (
     Document,
     Endpoint,
     Listener,
+    Long,
     PassThrough,
     Positive,
     SelfSigned,
+    StateFile,
     Upstream,
 )
+from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import parse_format
 
 _LATER_KEYS = {
-    "account": "logins of the bridge's own are not in this version, which keeps no state; use [[passthrough]]",
-    "purge": "it is not in this version; leave it out",
-    "after": "it is not in this version; leave it out",
+    "account": "logins of the bridge's own are not in this version; use [[passthrough]]",
     "lock": "it is not in this version; several sessions at once are allowed; leave it out",
 }
-_LATER_CHOICES = ("archive", "hide", "keep", "retrieved", "deleted")
 _EXAMPLES = {"upstream": "imaps://imap.example.org", "certificate": "chain.pem", "key": "key.pem"}
 _KINDS = {
     str: "text in quotes",
@@ -74,6 +77,12 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_list, lambda kind: _list_hook(kind, converter))
     converter.register_structure_hook_factory(_is_choice, _choice_hook)
     converter.register_structure_hook_func(lambda kind: kind == Positive, _whole_number)
+    converter.register_structure_hook_func(
+        lambda kind: kind == Long, lambda value, _: parse_duration(value, longest=A_CENTURY)
+    )
+    converter.register_structure_hook_func(
+        lambda kind: kind == StateFile, lambda value, _: parse_state(_text(value, str), base)
+    )
     converter.register_structure_hook(int, _whole_number)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _truth)
@@ -126,8 +135,7 @@ def _choice_hook(kind: Any) -> Callable[[Any, Any], Any]:
     def hook(value: Any, _: Any) -> Any:
         if value in choices:
             return value
-        text = f'"{value}" is not in this version' if value in _LATER_CHOICES else f"there is no {value!r:.60}"
-        raise WrongValue(text, remedy="write " + " or ".join(f'"{choice}"' for choice in choices))
+        raise WrongValue(f"there is no {value!r:.60}", remedy="write " + " or ".join(f'"{one}"' for one in choices))
 
     return hook
 
@@ -196,6 +204,13 @@ def _mailbox(value: Any, _: Any) -> str:
     return str(value)
 
 
+def _search(value: Any, _: Any) -> str:
+    try:
+        return check_search(_text(value, str))
+    except ValueError as error:
+        raise WrongValue(str(error), remedy='write IMAP\'s search keys, such as search = "UNSEEN"') from None
+
+
 def _uidl(value: Any, _: Any) -> str:
     try:
         parse_format(_text(value, str))
@@ -207,9 +222,12 @@ def _uidl(value: Any, _: Any) -> str:
 _CHECKS: dict[type[Any], Callable[[Any], Any]] = {Listener: check_listener, PassThrough: check_passthrough}
 _FIELDS: dict[type[Any], dict[str, Any]] = {
     PassThrough: {
+        "name": override(struct_hook=lambda value, _: check_name(_text(value, str))),
         "users": override(struct_hook=_users),
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
         "trash": override(struct_hook=_mailbox),
+        "archive": override(struct_hook=_mailbox),
+        "search": override(struct_hook=_search),
         "uidl": override(struct_hook=_uidl),
         "pin": override(struct_hook=lambda value, _: parse_pin(_text(value, str))),
     }

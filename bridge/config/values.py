@@ -13,6 +13,8 @@ Mechanism = Literal["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
 MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 
 Positive = Annotated[int, "at least 1"]
+Long = Annotated[float, "a duration of years, where others lie within one"]
+StateFile = Annotated[Path | None, 'where "sqlite:FILE" keeps what must survive a restart; None for "memory:"']
 
 
 @frozen
@@ -72,14 +74,28 @@ class Upstream:
 
 @frozen(kw_only=True)
 class PassThrough:
-    """The POP3 login is the upstream login. `users` is a shell glob over logins; see `accounts.directory`."""
+    """The POP3 login is the upstream login. `users` is a shell glob over logins; see `accounts.directory`.
+
+    `name` is what memory is kept under instead of the upstream's URL, so that it survives a move to another server.
+    `since`, `newest`, `search`: the view that every login has; `login_views` lets a login narrow it (`maildrop.view`).
+    """
 
     upstream: Upstream
+    name: str | None = None
     users: str = "*"
     login: str = "{user}"  # {user}: the login as typed; {local}: its part before the last @
-    delete: Literal["flag", "expunge", "trash"] = "flag"  # S18
+    delete: Literal["flag", "expunge", "trash", "archive", "hide", "keep"] = "flag"  # S18
     trash: str | None = None  # the mailbox where the server names none (RFC 6154)
-    seen: Literal["never"] = "never"  # S12
+    archive: str | None = None  # the same
+    after: Long | None = None  # what DELE means is carried out so much later
+    purge: Long | None = None  # with delete = "flag": what the bridge flagged is expunged so much later
+    seen: Literal["never", "retrieved", "deleted"] = "never"  # S12
+    top_counts: bool = False  # a TOP of the whole message is a retrieval too
+    renumbered: Literal["ask", "accept"] = "ask"  # S4
+    since: Long | None = None
+    newest: Positive | None = None
+    search: str | None = None  # IMAP's search keys
+    login_views: bool = False
     uidl: str = "bridge"  # S5
     ca: Path | None = None
     pin: str | None = None  # SHA-256 of certificate or public key, 64 lower-case hex digits
@@ -99,7 +115,8 @@ class Timeouts:
     client_handshake: float = 15.0
     upstream_silence: float = 30.0  # an answer, also inside a literal
     login_wait: float = 50.0
-    deletion_wait: float = 50.0  # QUIT waits for upstream this long (S17, without a journal)
+    quit_wait: float = 2.5  # from then on the journal answers for upstream (S17)
+    deletion_wait: float = 50.0  # QUIT waits for upstream this long where there is no journal
     close_abort: float = 10.0
     idle: float = 600.0  # RFC 1939, section 3: at least 10 minutes
     login_idle: float = 60.0
@@ -123,7 +140,7 @@ class Limits:
 class Document:
     """The configuration file's own shape: a field is a key."""
 
-    state: str = "memory:"
+    state: StateFile = Path("popbridge.sqlite")
     trace: bool = False
     listener: tuple[Listener, ...] = ()
     passthrough: tuple[PassThrough, ...] = ()
@@ -133,12 +150,15 @@ class Document:
 
 @frozen(kw_only=True)
 class Config:
-    """Relative paths in it were taken from `base`; a certificate made by the bridge is kept there."""
+    """Relative paths in it were taken from `base`; a certificate made by the bridge is kept there.
+
+    `state` is an absolute path, None where nothing survives the process ("memory:").
+    """
 
     base: Path
     listeners: tuple[Listener, ...]
     passthrough: tuple[PassThrough, ...]
-    state: str = "memory:"
+    state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     trace: bool = False

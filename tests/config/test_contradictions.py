@@ -51,6 +51,38 @@ def test_a_trash_mailbox_or_a_dangerous_expunge_needs_a_policy_that_uses_it() ->
         with pytest.raises(WrongValue):
             check_passthrough(unused)
         assert check_passthrough(attrs.evolve(unused, delete="trash"))
+    assert check_passthrough(attrs.evolve(ENTRY, expunge_without_uidplus=True, purge=60.0))
+    assert check_passthrough(attrs.evolve(ENTRY, delete="archive", archive="Old", expunge_without_uidplus=True))
+
+
+def test_one_name_may_stand_for_one_upstream_with_several_patterns() -> None:
+    def misnamed(*entries: PassThrough) -> list[int | str]:
+        listener = Listener(pop3=parse_endpoint(":110"))
+        found = contradictions(Document(listener=(listener,), passthrough=entries))
+        return [path[1] for path, _ in found if path[-1] == "name"]
+
+    other = attrs.evolve(ENTRY, upstream=parse_upstream("imaps://mail.example.org"), users="*@b")
+    first, second = attrs.evolve(ENTRY, name="work", users="*@a"), attrs.evolve(ENTRY, name="work")
+    assert misnamed(first, second) == []
+    assert misnamed(first, attrs.evolve(other, name="home"), attrs.evolve(ENTRY, users="*@c"), other) == []
+    assert misnamed(first, attrs.evolve(other, name="work"), second) == [1]
+
+
+def test_without_a_store_nothing_is_promised_that_must_be_remembered() -> None:
+    def forgotten(entry: PassThrough, state: Path | None = None) -> list[int | str]:
+        listener = Listener(pop3=parse_endpoint(":110"))
+        return [
+            path[-1] for path, _ in contradictions(Document(state=state, listener=(listener,), passthrough=(entry,)))
+        ]
+
+    plain = attrs.evolve(ENTRY, delete="trash", seen="deleted", max_deletions=5, uidl="dovecot", renumbered="accept")
+    demanding = attrs.evolve(
+        ENTRY, delete="keep", since=60.0, newest=5, search="UNSEEN", login_views=True, uidl="courier-old"
+    )
+    assert forgotten(plain) == []
+    assert forgotten(demanding, Path("x")) == []
+    assert forgotten(demanding) == ["delete", "since", "newest", "search", "login_views", "uidl"]
+    assert forgotten(attrs.evolve(ENTRY, after=60.0, purge=60.0)) == ["after", "purge"]
 
 
 def test_a_pin_and_an_authority_are_one_too_many() -> None:

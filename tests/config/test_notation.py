@@ -1,15 +1,21 @@
 """What people write is understood, and what cannot be meant comes with a remedy."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config.notation import (
+    A_CENTURY,
+    A_YEAR,
     check_login_template,
+    check_name,
     is_loopback,
     parse_duration,
     parse_endpoint,
     parse_pin,
+    parse_state,
     parse_upstream,
 )
 from bridge.config.problems import WrongValue
@@ -54,7 +60,8 @@ def test_only_what_no_name_server_decides_is_loopback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("30s", 30), ("10m", 600), ("2 h", 7200), ("7d", 604800), (2, 2), (0.5, 0.5), ("1.5s", 1.5)]
+    ("value", "seconds"),
+    [("30s", 30), ("10m", 600), ("2 h", 7200), ("7d", 604800), (2, 2), (0.5, 0.5), ("1.5s", 1.5), ("2w", 1209600)],
 )
 def test_durations(value: object, seconds: float) -> None:
     assert parse_duration(value) == seconds
@@ -66,6 +73,22 @@ def test_durations(value: object, seconds: float) -> None:
 def test_what_is_no_duration(value: object) -> None:
     with pytest.raises(WrongValue):
         parse_duration(value)
+
+
+def test_a_year_is_the_limit_where_nothing_else_is_said() -> None:
+    assert parse_duration("1y") == 365 * 86400
+    assert parse_duration("30y", longest=A_CENTURY) == 30 * 365 * 86400
+    for value, longest in (("2y", A_YEAR), ("101y", A_CENTURY)):
+        with pytest.raises(WrongValue):
+            parse_duration(value, longest=longest)
+
+
+def test_names_are_words() -> None:
+    for text in ("work", "a.b-c_D9", "x" * 64):
+        assert check_name(text) == text
+    for text in ("", "x" * 65, "a b", "imaps://h", "ä", "a\n"):
+        with pytest.raises(WrongValue):
+            check_name(text)
 
 
 def test_a_fingerprint_is_taken_as_tools_print_it() -> None:
@@ -85,9 +108,14 @@ def test_login_templates() -> None:
             check_login_template(text)
 
 
+def _state(text: str) -> None:
+    parse_state(text, Path("/"))
+    parse_state(f"sqlite:{text}", Path("/"))
+
+
 @given(st.text())
 def test_no_text_makes_anything_but_a_value_or_a_remedy(text: str) -> None:
-    for parse in (parse_endpoint, parse_upstream, parse_duration, parse_pin):
+    for parse in (parse_endpoint, parse_upstream, parse_duration, parse_pin, _state):
         for candidate in (text, f"imaps://{text}", f"imaps://h/{text}", f"{text}:1"):
             try:
                 parse(candidate)

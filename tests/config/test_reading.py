@@ -4,9 +4,21 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from bridge.config import Config, ConfigError, Endpoint, from_flags, load
+from bridge.config import (
+    Certificate,
+    Config,
+    ConfigError,
+    Endpoint,
+    Limits,
+    Listener,
+    PassThrough,
+    Timeouts,
+    from_flags,
+    load,
+)
 from bridge.tls import self_signed
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "popbridge.toml"
@@ -58,7 +70,7 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (GOOD + "[timeout]\nidle = 5\n", 7, "timeout", "no such key", "timeouts"),
     (GOOD + "[timeouts]\nidel = 5\n", 8, "timeouts.idel", "no such key", "did you mean idle"),
     (GOOD + '[[account]]\nuser = "ann"\n', 7, "account", "not in this version", "[[passthrough]]"),
-    (GOOD + 'purge = "30d"\n', 7, "passthrough.purge", "not in this version", "leave it out"),
+    (GOOD + 'lock = "exclusive"\n', 7, "passthrough.lock", "not in this version", "leave it out"),
     # addresses
     ("[[listener]]\npop3 = 1110\n" + PASSTHROUGH, 2, "listener.pop3", "port alone", 'pop3 = "127.0.0.1:1110"'),
     ('[[listener]]\npop3 = "localhost:1110"\n' + PASSTHROUGH, 2, "listener.pop3", "IP address", "127.0.0.1:1110"),
@@ -125,13 +137,26 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (LISTENER + '[[passthrough]]\nupstream = "imaps://h/%ff"', 4, "passthrough.upstream", "UTF-8", "percent-encode"),
     (LISTENER + '[[passthrough]]\nupstream = "imaps://h/a%0d%0ab"', 4, "passthrough.upstream", "control", "imaps://"),
     # the rest of an entry
-    (GOOD + 'delete = "hide"', 7, "passthrough.delete", "not in this version", '"expunge"'),
+    (GOOD + 'name = "my server"', 7, "passthrough.name", "1 to 64", '"work"'),
     (GOOD + 'delete = "never"', 7, "passthrough.delete", "never", '"flag"'),
-    (GOOD + 'seen = "retrieved"', 7, "passthrough.seen", "not in this version", '"never"'),
+    (GOOD + 'seen = "always"', 7, "passthrough.seen", "always", '"never" or "retrieved" or "deleted"'),
+    (GOOD + "top_counts = true", 7, "passthrough.top_counts", "does not ask", 'seen = "retrieved"'),
+    (GOOD + 'seen = "deleted"\ntop_counts = true', 8, "passthrough.top_counts", "deleted", "leave"),
+    (GOOD + 'renumbered = "yes"', 7, "passthrough.renumbered", "yes", '"ask" or "accept"'),
     (GOOD + 'trash = "Bin"', 7, "passthrough.trash", "does not use it", 'delete = "trash"'),
+    (GOOD + 'delete = "trash"\narchive = "Old"', 8, "passthrough.archive", "does not use", 'delete = "archive"'),
+    (GOOD + 'delete = "archive"\narchive = ""', 8, "passthrough.archive", "not empty", "archive"),
+    (GOOD + 'delete = "hide"\npurge = "30d"', 8, "passthrough.purge", "leaves nothing flagged", 'delete = "flag"'),
+    (GOOD + 'delete = "keep"\nafter = "7d"', 8, "passthrough.after", "nothing upstream", "leave after out"),
+    (GOOD + 'after = "soon"', 7, "passthrough.after", "duration", '"7d"'),
     (GOOD + 'delete = "trash"\ntrash = "a\\nb"', 8, "passthrough.trash", "control", '"Trash"'),
     (GOOD + "expunge_without_uidplus = true", 7, "passthrough.expunge_without_uidplus", "never expunges", "expunge"),
-    (GOOD + 'uidl = "gmail"', 7, "passthrough.uidl", "store", "bridge"),
+    # views
+    (GOOD + 'since = "999y"', 7, "passthrough.since", "hundred years", '"30d"'),
+    (GOOD + "newest = 0", 7, "passthrough.newest", "from 1", "from 1"),
+    (GOOD + 'search = "FROM {3}"', 7, "passthrough.search", "in quotes", "UNSEEN"),
+    (GOOD + "search = 5", 7, "passthrough.search", "text", "text"),
+    (GOOD + 'login_views = "yes"', 7, "passthrough.login_views", "true or false", "true or false"),
     (GOOD + 'uidl = "nosuch"', 7, "passthrough.uidl", "nosuch", "bridge"),
     (GOOD + 'login = "{domain}"', 7, "passthrough.login", "braces", "{user}"),
     (GOOD + 'pin = "12:34"', 7, "passthrough.pin", "64 hex", "openssl"),
@@ -155,8 +180,36 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (GOOD + "[timeouts]\nconnect = 0", 8, "timeouts.connect", "above nothing", "30s"),
     (GOOD + "[limits]\nconnections = 0", 8, "limits.connections", "from 1", "from 1"),
     (GOOD + "[limits]\nline = 1.5", 8, "limits.line", "whole number", "whole number"),
-    ('state = "sqlite:popbridge.sqlite"\n' + GOOD, 1, "state", "keeps no state", "memory:"),
-    ('state = "postgresql://db"\n' + GOOD, 1, "state", "keeps no state", "memory:"),
+    ('state = "postgresql://db"\n' + GOOD, 1, "state", "not in this version", '"sqlite:popbridge.sqlite"'),
+    ('state = "popbridge.sqlite"\n' + GOOD, 1, "state", "neither", '"sqlite:popbridge.sqlite"'),
+    ('state = "mysql:x"\n' + GOOD, 1, "state", "neither", '"sqlite:popbridge.sqlite"'),
+    ('state = "sqlite:"\n' + GOOD, 1, "state", "name of a file", '"sqlite:popbridge.sqlite"'),
+    ('state = "sqlite://host/x"\n' + GOOD, 1, "state", "name of a file", '"sqlite:popbridge.sqlite"'),
+    ('state = "sqlite:."\n' + GOOD, 1, "state", "is a directory", '"sqlite:./popbridge.sqlite"'),
+    ('state = "sqlite:no/such/place"\n' + GOOD, 1, "state", "no directory", "relative one starts at"),
+    ("state = true\n" + GOOD, 1, "state", "text", "text"),
+    # what is forgotten
+    *(
+        ('state = "memory:"\n' + GOOD + line, 8, f"passthrough.{line.split()[0]}", f"what {line.split()[0]}", "sqlite:")
+        for line in (
+            'delete = "keep"',
+            'after = "7d"',
+            'purge = "30d"',
+            'since = "30d"',
+            "newest = 500",
+            'search = "UNSEEN"',
+            "login_views = true",
+            'uidl = "cyrus-uid"',
+        )
+    ),
+    # names
+    (
+        GOOD + 'name = "x"\nusers = "*@a"\n' + PASSTHROUGH.replace("imap.", "mail.") + 'name = "x"',
+        11,
+        "passthrough.name",
+        "another upstream",
+        "another name",
+    ),
 ]
 
 
@@ -181,6 +234,55 @@ def test_a_good_file_has_paths_relative_to_itself(tmp_path: Path) -> None:
     assert config.passthrough[0].ca == tmp_path / "ca.pem"
 
 
+@pytest.mark.parametrize(
+    ("state", "file"),
+    [
+        ("", "popbridge.sqlite"),
+        ('state = "sqlite:other.db"', "other.db"),
+        ('state = "sqlite:sub/x"', "sub/x"),
+        ('state = "memory:"', None),
+    ],
+)
+def test_state_is_kept_beside_the_file_unless_it_says_where(tmp_path: Path, state: str, file: str | None) -> None:
+    (tmp_path / "sub").mkdir()
+
+    assert loaded(tmp_path, state + GOOD).state == (file and tmp_path / file)
+
+
+def test_state_may_be_kept_anywhere(tmp_path: Path) -> None:
+    for written in (f"sqlite:{tmp_path}/x", f"sqlite://{tmp_path}/x"):
+        assert loaded(tmp_path, f'state = "{written}"\n' + GOOD).state == tmp_path / "x"
+
+
+def test_what_an_account_remembers_and_shows_is_read(tmp_path: Path) -> None:
+    settings = """
+name = "work"
+delete = "flag"
+after = "7d"
+purge = "1y"
+seen = "retrieved"
+top_counts = true
+renumbered = "accept"
+since = "30d"
+newest = 500
+search = 'OR (FROM "ann lee") UNSEEN '
+login_views = true
+uidl = "cyrus-uid"
+"""
+    entry = loaded(tmp_path, GOOD + settings).passthrough[0]
+
+    assert (entry.name, entry.delete, entry.seen, entry.renumbered) == ("work", "flag", "retrieved", "accept")
+    assert (entry.after, entry.purge, entry.since) == (7 * 86400, 365 * 86400, 30 * 86400)
+    assert (entry.newest, entry.search, entry.login_views) == (500, 'OR (FROM "ann lee") UNSEEN', True)
+
+
+def test_every_key_stands_in_the_example() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    keys = {field.name for table in (Listener, PassThrough, Timeouts, Limits) for field in attrs.fields(table)}
+
+    assert [key for key in sorted(keys | {"state", "trace"}) if f"{key} = " not in text] == []
+
+
 def test_mistakes_in_several_lines_are_reported_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, GOOD + 'delete = "x"\nuidel = "y"\n[limits]\nline = "z"\n')
@@ -198,19 +300,23 @@ def test_a_file_that_is_not_there_or_not_text_is_no_traceback(tmp_path: Path) ->
         load(tmp_path / "latin.toml")
 
 
-def test_the_example_loads_and_so_it_does_with_all_its_suggestions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delete", ["flag", "trash", "archive"])
+def test_the_example_loads_and_so_it_does_with_all_its_suggestions(tmp_path: Path, delete: str) -> None:
     assert load(EXAMPLE).listeners[0].pop3 == Endpoint("127.0.0.1", 1110)
     authority(tmp_path / "own-authority.pem")
     for name in ("chain.pem", "key.pem"):
         (tmp_path / name).touch()
     text = EXAMPLE.read_text(encoding="utf-8")
-    for either in ('tls = "self-signed"', 'pin = "'):  # the second of an alternative
+    alternatives = {'tls = "self-signed"', 'pin = "', 'state = "memory:"'}  # the second of each
+    other_policies = {"flag": 'purge = "', "trash": 'trash = "', "archive": 'archive = "'}
+    del other_policies[delete]
+    for either in (*alternatives, *other_policies.values()):
         text = text.replace(f"# {either}", f"#-{either}")
     switched_on = "\n".join(
         line[2:]
         if line.startswith(("# [", "# ")) and ("=" in line.split("#")[1] or "[" in line.split("#")[1])
         else line
-        for line in text.replace('delete = "flag"', 'delete = "trash"').split("\n")
+        for line in text.replace('delete = "flag"', f'delete = "{delete}"').split("\n")
         if not line.startswith(("# Popbridge", "# Try", "# Relative"))
     )
 
@@ -218,7 +324,11 @@ def test_the_example_loads_and_so_it_does_with_all_its_suggestions(tmp_path: Pat
 
     assert config.trace
     assert config.listeners[1].pop3s == Endpoint("", 995)
-    assert config.passthrough[0].trash == "Trash"
+    entry = config.passthrough[0]
+    assert (entry.trash, entry.archive) == (
+        "Trash" if delete == "trash" else None,
+        "Archive" if delete == "archive" else None,
+    )
     assert (config.timeouts, config.limits) == (
         type(config.timeouts)(),
         type(config.limits)(),
@@ -240,6 +350,21 @@ def test_flags_alone_are_enough() -> None:
     ]
     assert config.passthrough[0].users == "*"
     assert config.base == Path.cwd()
+    assert config.state == Path.cwd() / "popbridge.sqlite"
+
+
+def test_without_a_file_relative_paths_start_beside_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").mkdir()
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / "state" / name).touch()
+    monkeypatch.chdir(tmp_path)
+
+    config = flags(**_POP3, **_UP, state="sqlite:state/x.sqlite", certificate="c.pem", key="k.pem")
+
+    assert (config.base, config.state) == (tmp_path / "state", tmp_path / "state" / "x.sqlite")
+    assert config.listeners[0].tls == Certificate(tmp_path / "state" / "c.pem", tmp_path / "state" / "k.pem")
+    forgetful = flags(**_POP3, **_UP, state="memory:")
+    assert (forgetful.base, forgetful.state) == (tmp_path, None)
 
 
 _POP3: dict[str, Any] = {"pop3": ["127.0.0.1:1110"]}
@@ -253,8 +378,9 @@ BAD_FLAGS: list[tuple[dict[str, Any], str, str, str]] = [
     ({**_POP3, "upstream": ["imap.example.org"]}, "--upstream", "not a URL", "--upstream imaps://imap.example.org"),
     ({**_POP3, "upstream": ["imap://192.0.2.1"]}, "--upstream", "in clear", "imaps://"),
     ({**_POP3, "upstream": ["imaps://a", "imaps://b"]}, "--upstream", "never reached", "give one"),
-    ({**_POP3, **_UP, "state": "sqlite:x"}, "--state", "keeps no state", "memory:"),
-    ({**_POP3, **_UP, "delete": "archive"}, "--delete", "not in this version", "trash"),
+    ({**_POP3, **_UP, "state": "postgresql:x"}, "--state", "not in this version", "--state sqlite:popbridge.sqlite"),
+    ({**_POP3, **_UP, "state": "memory:", "delete": "keep"}, "--delete", "memory:", "sqlite:"),
+    ({**_POP3, **_UP, "delete": "never"}, "--delete", "never", "trash"),
     ({**_POP3, **_UP, "seen": "always"}, "--seen", "always", "never"),
     ({**_POP3, **_UP, "certificate": str(EXAMPLE)}, "--key", "missing", "--key key.pem"),
     ({**_POP3, **_UP, "key": str(EXAMPLE)}, "--certificate", "missing", "--certificate chain.pem"),

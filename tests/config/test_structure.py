@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from bridge.config.structure import Rejected, structure
-from bridge.config.values import Certificate, Endpoint, Listener, SelfSigned
+from bridge.config.values import Certificate, Endpoint, Listener, PassThrough, SelfSigned
 
 PASSTHROUGH: dict[str, Any] = {"upstream": "imaps://imap.example.org"}
 
@@ -70,7 +71,7 @@ def test_no_value_of_any_kind_anywhere_is_more_than_a_mistake(value: object) -> 
         _try({**whole, key: value})
     for key in ("pop3", "pop3s", "tls", "cleartext", "nul", "sasl"):
         _try({**whole, "listener": [{"pop3": ":1", key: value}]})
-    for key in ("upstream", "users", "login", "delete", "trash", "seen", "uidl", "ca", "pin", "max_deletions"):
+    for key in (field.name for field in attrs.fields(PassThrough)):
         _try({**whole, "passthrough": [{**PASSTHROUGH, key: value}]})
     for table, key in (("timeouts", "idle"), ("limits", "connections")):
         _try({**whole, table: {key: value}})

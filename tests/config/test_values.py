@@ -3,21 +3,22 @@
 from pathlib import Path
 
 from bridge.config.notation import parse_endpoint, parse_upstream
-from bridge.config.values import Config, Endpoint, Limits, Timeouts, Upstream
+from bridge.config.values import Config, Document, Endpoint, Limits, Timeouts, Upstream
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     times = Timeouts()
 
     assert (times.connect, times.greeting, times.client_handshake, times.upstream_silence) == (10, 10, 15, 30)
-    assert (times.login_wait, times.deletion_wait, times.close_abort) == (50, 50, 10)
+    assert (times.login_wait, times.quit_wait, times.deletion_wait, times.close_abort) == (50, 2.5, 50, 10)
     assert (times.idle, times.login_idle, times.client_stall, times.refused_login_delay) == (600, 60, 600, 2)
     limits = Limits()
     assert (limits.refused_logins, limits.unknown_commands, limits.line, limits.login_line) == (3, 20, 255, 65536)
 
 
-def test_this_version_keeps_no_state() -> None:
-    assert Config(base=Path("/"), listeners=(), passthrough=()).state == "memory:"
+def test_a_file_without_a_word_about_state_keeps_it_and_a_value_made_by_hand_does_not() -> None:
+    assert Document().state == Path("popbridge.sqlite")
+    assert Config(base=Path("/"), listeners=(), passthrough=()).state is None
 
 
 def test_what_is_shown_can_be_written_again() -> None:
