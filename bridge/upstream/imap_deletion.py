@@ -6,17 +6,18 @@ accepted its race in so many words, and even then only while nobody else's messa
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import define
+from attrs import define, frozen
 
 from bridge.config import PassThrough
 from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
+from bridge.imap.listing import HIDDEN
 from bridge.imap.responses import Fetched, Searched, Status
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.maildrop.retention import Mailbox, Policy
 from bridge.maildrop.source import Deletion
 from bridge.names import to_ranges, uid_set
 from bridge.upstream.imap_connection import Answer, ImapConnection
-from bridge.upstream.imap_copy import confirmed_copies
+from bridge.upstream.imap_copy import confirmed_copies, earlier_copies
 
 LONGEST_SET = 4000
 """Octets of a UID set in one command; servers take lines of 8,000 at least (RFC 7162, section 4)."""
@@ -24,7 +25,10 @@ LONGEST_SET = 4000
 MOST_AT_ONCE = 5000
 """Messages in one command: what a look at their flags brings back is held in memory."""
 
-DELETED = ("\\Deleted",)
+DELETED = "\\Deleted"
+
+LASTING = {"NOPERM", "CANNOT", "READ-ONLY", "NONEXISTENT", "TRYCREATE", "OVERQUOTA"}
+"""Codes of refusals that stay until a person changes something (RFC 5530, RFC 3501)."""
 
 
 def batches(uids: Iterable[int], *, most: int = MOST_AT_ONCE) -> Iterator[frozenset[int]]:
@@ -47,156 +51,196 @@ def batches(uids: Iterable[int], *, most: int = MOST_AT_ONCE) -> Iterator[frozen
         yield frozenset(held)
 
 
-def _most(connection: ImapConnection) -> int:
-    """How many messages this server deals with in one command (MESSAGELIMIT, RFC 9738)."""
-    named = [name.partition("=")[2] for name in connection.client.capabilities if name.startswith("MESSAGELIMIT=")]
-    limit = int(named[0]) if named and named[0].isdecimal() and len(named[0]) < 10 else 0
-    return min(limit or MOST_AT_ONCE, MOST_AT_ONCE)
-
-
-@define
-class _Tally:
-    """The first reason why something was not done."""
-
-    why_not: str = ""
-    temporary: bool = False
-    detail: str = ""
-
-    def note(self, status: Status, what: str) -> None:
-        if not self.why_not:
-            code = status.code.name if status.code is not None else ""
-            self.why_not = f"upstream refused to {what}"
-            self.temporary = code not in {"NOPERM", "CANNOT", "READ-ONLY", "NONEXISTENT", "TRYCREATE", "OVERQUOTA"}
-            self.detail = status.text
-
-
 async def carry_out(
-    connection: ImapConnection, policy: Policy, mailbox: Mailbox, account: PassThrough, uids: Sequence[int]
-) -> Deletion:
-    """`done` counts the messages that are gone or carry the flag, as upstream itself says afterwards.
-
-    Where upstream is lost on the way, what was seen to be done until then still counts.
-    """
-    tally = _Tally()
-    left = len(uids)
-    try:
-        for batch in batches(uids, most=_most(connection)):
-            left += await _carry_out(connection, policy, mailbox, account, batch, tally) - len(batch)
-    except Trouble as trouble:
-        return Deletion(len(uids), len(uids) - left, str(trouble), trouble.temporary, trouble.detail, certain=False)
-    if left and not tally.why_not:
-        tally.why_not, tally.temporary = "upstream said OK and still has them", True
-    return Deletion(len(uids), len(uids) - left, *((tally.why_not, tally.temporary, tally.detail) if left else ()))
-
-
-async def _carry_out(
     connection: ImapConnection,
     policy: Policy,
     mailbox: Mailbox,
     account: PassThrough,
-    uids: frozenset[int],
-    tally: _Tally,
-) -> int:
-    """How many of these are left."""
-    match policy:
-        case Policy.FLAG:
-            return await _flag(connection, uids, tally)
-        case Policy.EXPUNGE:
-            return await _expunge(connection, mailbox, account, uids, tally)
-        case Policy.TRASH if mailbox.can_move:
-            return await _move(connection, mailbox, uids, tally)
-        case Policy.TRASH:
-            return await _copy_away(connection, mailbox, account, uids, tally)
+    uids: Sequence[int],
+    *,
+    again: bool = False,
+) -> Deletion:
+    """Nothing counts as done before upstream itself says that it is gone, or carries the flag.
 
-
-async def _flag(connection: ImapConnection, uids: frozenset[int], tally: _Tally) -> int:
-    stored = await connection.ask(Store(uid_set(uids), DELETED))
-    if not stored.ok:
-        tally.note(stored.status, "flag them")
-    return len(await _still_there(connection, uids, deleted=False))
-
-
-async def _expunge(
-    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uids: frozenset[int], tally: _Tally
-) -> int:
-    if not mailbox.can_expunge_by_uid:
-        left = await _flag(connection, uids, tally)
-        if account.expunge_without_uidplus and not left:
-            await _expunge_if_alone(connection, uids)
-        return left  # flagged is what this server can do (S19)
-    written = uid_set(uids)
-    stored = await connection.ask(Store(written, DELETED))
-    if not stored.ok:
-        tally.note(stored.status, "flag them")
-    remaining = uids
-    # In steps, and twice: with several sessions at one mailbox Dovecot 2.3's UID EXPUNGE says OK and leaves some
-    # messages behind, more often in one write with STORE. The next listing would hide them, and nobody try again.
-    for _ in range(2):
-        expunged = await connection.ask(Expunge(written))
-        if not expunged.ok:
-            tally.note(expunged.status, "expunge them")
-        remaining = await _still_there(connection, uids)
-        if not remaining or not (stored.ok and expunged.ok):
-            break
-    return len(remaining)
-
-
-async def _expunge_if_alone(connection: ImapConnection, uids: frozenset[int]) -> None:
-    """The race that the owner accepted: somebody may flag a message between these two commands."""
-    flagged = _found(await connection.ask(Search(("DELETED",), returning=False)))
-    if flagged and flagged <= uids:  # a search that was refused finds nothing
-        await connection.ask(ExpungeAll())
-
-
-async def _move(connection: ImapConnection, mailbox: Mailbox, uids: frozenset[int], tally: _Tally) -> int:
-    assert mailbox.trash is not None
-    moved = await connection.ask(Move(uid_set(uids), mailbox.trash))
-    if not moved.ok:
-        tally.note(moved.status, f"move them to {mailbox.trash}")
-    return len(await _still_there(connection, uids))
-
-
-async def _copy_away(
-    connection: ImapConnection, mailbox: Mailbox, account: PassThrough, uids: frozenset[int], tally: _Tally
-) -> int:
-    """COPY, see the copies, only then flag (and expunge) the originals: a duplicate is better than a loss."""
-    assert mailbox.trash is not None
-    written = uid_set(uids)
-    present = _rows(await connection.ask(FetchFlags(written)), uids)
-    copied = await connection.ask(Copy(written, mailbox.trash))
-    if not copied.ok:
-        tally.note(copied.status, f"copy them to {mailbox.trash}")
-        return len(present)
-    safe = await confirmed_copies(connection, copied.status, present, account.upstream.mailbox, mailbox.trash)
-    left = len(present - safe)
-    if left and not tally.why_not:
-        tally.why_not, tally.temporary = f"their copies in {mailbox.trash} could not be found", True
-    return left + (await _expunge(connection, mailbox, account, safe, tally) if safe else 0)
-
-
-async def _still_there(connection: ImapConnection, uids: frozenset[int], *, deleted: bool = True) -> frozenset[int]:
-    """Which of them upstream has after all, asked in steps.
-
-    Dovecot 2.3 answers a FETCH in the same write from its memory, before it tries to change the mailbox; where that
-    then fails (a read-only disk) it says OK all the same, and takes it back with the next NOOP.
+    `again`: it may have been tried before, and nobody saw how it ended; a copy made then is not made twice.
+    Where upstream is lost on the way, what was seen to be done until then still counts.
     """
-    await connection.ask(Noop())
-    return _rows(await connection.ask(FetchFlags(uid_set(uids))), uids, deleted=deleted)
+    task = _Task(connection, policy, mailbox, account, again, set(uids))
+    try:
+        await task.carry_out()
+    except Trouble as trouble:
+        left = frozenset(task.left)
+        return Deletion(len(uids), left, str(trouble), trouble.temporary, trouble.detail, certain=False)
+    if not task.left:
+        return Deletion(len(uids))
+    reason = task.reason or _Reason("upstream said OK and still has them", temporary=True)
+    return Deletion(len(uids), frozenset(task.left), reason.text, reason.temporary, reason.detail)
 
 
-def _rows(answer: Answer, uids: frozenset[int], *, deleted: bool = True) -> frozenset[int]:
-    """Those of `uids` that upstream still has; with deleted=False only those without \\Deleted.
+def _most(connection: ImapConnection) -> int:
+    """How many messages this server deals with in one command (RFC 9738; SAVELIMIT is for COPY alone)."""
+    named = (name.partition("=") for name in connection.client.capabilities)
+    limits = (limit for what, _, limit in named if what in {"MESSAGELIMIT", "SAVELIMIT"} and limit.isdecimal())
+    return min((int(limit) or MOST_AT_ONCE for limit in limits if len(limit) < 10), default=MOST_AT_ONCE)
+
+
+@frozen
+class _Reason:
+    """Why something was not done."""
+
+    text: str
+    temporary: bool
+    detail: str = ""
+
+
+@define
+class _Task:
+    """`left`: not seen to be done. `reason`: the first one. `limited`: a server did only a part, as it said itself."""
+
+    connection: ImapConnection
+    policy: Policy
+    mailbox: Mailbox
+    account: PassThrough
+    again: bool
+    left: set[int]
+    reason: _Reason | None = None
+    limited: bool = False
+
+    async def carry_out(self) -> None:
+        """Part after part; what a server with a limit has left of one comes again, while that gets any further."""
+        most = _most(self.connection)
+        waiting = list(batches(self.left, most=most))
+        while waiting:
+            uids, reason = waiting.pop(0), self.reason
+            self.limited = False
+            remaining = await self._carry_out(uids)
+            self.left -= uids - remaining
+            if self.limited and len(remaining) < len(uids):
+                waiting[:0] = batches(remaining, most=most)
+                self.reason = reason
+
+    async def _carry_out(self, uids: frozenset[int]) -> frozenset[int]:
+        """Which of these are left."""
+        match self.policy:
+            case Policy.FLAG:
+                return await self._mark(uids, DELETED, "flag them")
+            case Policy.HIDE:
+                return await self._mark(uids, HIDDEN, "hide them")
+            case Policy.EXPUNGE:
+                return await self._expunge(uids)
+            case Policy.TRASH | Policy.ARCHIVE if self.mailbox.can_move:
+                return await self._move(uids)
+            case Policy.TRASH | Policy.ARCHIVE:
+                return await self._copy_away(uids)
+            case Policy.KEEP:
+                raise AssertionError("nothing is asked of upstream under keep")
+
+    async def _mark(self, uids: frozenset[int], flag: str, what: str) -> frozenset[int]:
+        self._hear(await self.connection.ask(Store(uid_set(uids), (flag,))), what)
+        there = await self._look(uids)
+        return frozenset(uid for uid, flags in there.items() if flag.lower() not in flags)
+
+    async def _expunge(self, uids: frozenset[int]) -> frozenset[int]:
+        if not self.mailbox.can_expunge_by_uid:
+            left = await self._mark(uids, DELETED, "flag them")
+            if self.account.expunge_without_uidplus and not left:
+                await self._expunge_if_alone(uids)
+            return left  # flagged is what this server can do (S19)
+        written = uid_set(uids)
+        flagged = self._hear(await self.connection.ask(Store(written, (DELETED,))), "flag them")
+        remaining = uids
+        # In steps, and twice: with several sessions at one mailbox Dovecot 2.3's UID EXPUNGE says OK and leaves some
+        # messages behind, more often in one write with STORE. The next listing would hide them, and nobody try again.
+        for _ in range(2):
+            expunged = self._hear(await self.connection.ask(Expunge(written)), "expunge them")
+            remaining = frozenset(await self._look(uids))
+            if not remaining or not (flagged and expunged):
+                break
+        return remaining
+
+    async def _expunge_if_alone(self, uids: frozenset[int]) -> None:
+        """The race that the owner accepted: somebody may flag a message between these two commands."""
+        flagged = _found(await self.connection.ask(Search(("DELETED",), returning=False)))
+        if flagged and flagged <= uids:  # a search that was refused finds nothing
+            await self.connection.ask(ExpungeAll())
+
+    async def _move(self, uids: frozenset[int]) -> frozenset[int]:
+        """Whatever the answer says: what is still there remains (RFC 6851, section 3.3)."""
+        target = self.mailbox.targets[self.policy]
+        self._hear(await self.connection.ask(Move(uid_set(uids), target)), f"move them to {target}")
+        return frozenset(await self._look(uids))
+
+    async def _copy_away(self, uids: frozenset[int]) -> frozenset[int]:
+        """COPY, see the copies, only then flag (and expunge) the originals: a duplicate is better than a loss."""
+        target = self.mailbox.targets[self.policy]
+        present = frozenset(await _flags(self.connection, uids))
+        safe = await earlier_copies(self.connection, present, self.mailbox.name, target) if self.again else frozenset()
+        for part in batches(present - safe):
+            safe |= await self._copy(part, target)
+        if present - safe and self.reason is None:
+            self.reason = _Reason(f"their copies in {target} could not be found", temporary=True)
+        left = present - safe
+        for part in batches(safe):
+            left |= await self._expunge(part)
+        return left
+
+    async def _copy(self, uids: frozenset[int], target: str) -> frozenset[int]:
+        """Those whose copy is certain."""
+        copied = await self.connection.ask(Copy(uid_set(uids), target))
+        if not self._hear(copied, f"copy them to {target}"):
+            return frozenset()
+        return await confirmed_copies(self.connection, copied.status, uids, self.mailbox.name, target)
+
+    async def _look(self, uids: frozenset[int]) -> dict[int, frozenset[str]]:
+        """Which of them upstream has after all, with their flags; asked in steps.
+
+        Dovecot 2.3 answers a FETCH in the same write from its memory, before it tries to change the mailbox; where
+        that then fails (a read-only disk) it says OK all the same, and takes it back with the next NOOP.
+        """
+        await self.connection.ask(Noop())
+        return await _flags(self.connection, uids)
+
+    def _hear(self, answer: Answer, what: str) -> bool:
+        """Whether it was done, as upstream says."""
+        self.limited = self.limited or _is_limited(answer.status)
+        if not answer.ok and self.reason is None:
+            code = answer.status.code.name if answer.status.code is not None else ""
+            self.reason = _Reason(f"upstream refused to {what}", code not in LASTING, answer.status.text)
+        return answer.ok
+
+
+async def _flags(connection: ImapConnection, uids: frozenset[int]) -> dict[int, frozenset[str]]:
+    """The flags, in lower case, of those of `uids` that upstream still has.
 
     Rows about other messages may come at any time: others' flags change, and that is told to everybody.
     """
+    there: dict[int, frozenset[str]] = {}
+    for part in batches(uids):
+        waiting = part
+        while waiting:
+            told, limited = await _some_flags(connection, waiting)
+            there |= told
+            waiting = waiting - told.keys() if limited else frozenset()
+            if limited and not told:
+                raise UpstreamUnavailable("upstream does not say what became of all of them")
+    return there
+
+
+async def _some_flags(connection: ImapConnection, uids: frozenset[int]) -> tuple[dict[int, frozenset[str]], bool]:
+    """Also whether a limit cut it short: then it says nothing about the rest, and they are not gone."""
+    answer = await connection.ask(FetchFlags(uid_set(uids)))
     if not answer.ok:
         raise UpstreamUnavailable("upstream does not say what became of them", detail=answer.status.text)
-    rows = {row.uid: row for row in answer.responses if isinstance(row, Fetched) and row.uid is not None}
-    return frozenset(uid for uid, row in rows.items() if uid in uids and (deleted or not _is_deleted(row)))
+    told: dict[int, frozenset[str]] = {}
+    for row in answer.responses:
+        if isinstance(row, Fetched) and row.uid in uids:
+            flags = told.get(row.uid, frozenset()) if row.flags is None else row.flags
+            told[row.uid] = frozenset(flag.lower() for flag in flags)
+    return told, _is_limited(answer.status)
 
 
-def _is_deleted(row: Fetched) -> bool:
-    return any(flag.lower() == "\\deleted" for flag in row.flags or ())
+def _is_limited(status: Status) -> bool:
+    return status.code is not None and status.code.name == "MESSAGELIMIT"
 
 
 def _found(answer: Answer) -> set[int]:

@@ -6,7 +6,7 @@ message ends that message.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -21,7 +21,6 @@ from bridge.imap.commands import (
     FetchFlags,
     FetchListing,
     Identify,
-    ListMailboxes,
     Noop,
     Search,
     Select,
@@ -42,6 +41,7 @@ from bridge.maildrop.source import Deletion, Sink
 from bridge.names import Uid, UidValidity, uid_set
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import batches, carry_out
+from bridge.upstream.targets import ask_for_targets, find_targets, targets_from
 from bridge.upstream.together import together
 from bridge.version import __version__
 from bridge.violation import ProtocolViolation
@@ -122,13 +122,16 @@ class ImapSource:
                 return
             count *= 4
 
-    async def delete(self, uids: Sequence[int]) -> Deletion:
+    async def delete(self, uids: Sequence[int], policy: Policy, again: bool = False) -> Deletion:
         assert self._mailbox is not None, "delete before list"
-        why = refusal(self._policy, self._mailbox)
+        if policy is not self._policy and policy.moves:  # promised when the account had another policy
+            found = await find_targets(await self._ready(), self._account, policy)
+            self._mailbox = evolve(self._mailbox, targets={**self._mailbox.targets, **found})
+        why = refusal(policy, self._mailbox)
         if why:
-            return Deletion(len(uids), 0, why)
+            return Deletion(len(uids), frozenset(uids), why)
         connection = await self._ready()
-        return await carry_out(connection, self._policy, self._mailbox, self._account, uids)
+        return await carry_out(connection, policy, self._mailbox, self._account, uids, again=again)
 
     def close(self) -> None:
         self._rest()
@@ -179,12 +182,12 @@ class ImapSource:
         if not name.isascii():
             await together(*before)  # a name is written in UTF-8 once that is enabled
             before = []
-        trash = self._find_trash(connection)
+        targets = ask_for_targets(connection, self._account, self._policy)
         selecting = connection.ask(Select(name))
         rights = connection.ask(AskRights(name)) if "ACL" in has else None
         adder = _adder(connection, listing) if listing is not None else None
         rows = connection.ask(FetchListing("1:*"), rows=adder) if adder is not None else None
-        asked = [d for d in (*before, trash, selecting, rights, rows) if d is not None]
+        asked = [d for d in (*before, targets, selecting, rights, rows) if d is not None]
         answers = dict(zip(map(id, asked), await together(*asked), strict=True))
 
         selected = answers[id(selecting)]
@@ -192,7 +195,7 @@ class ImapSource:
             raise _not_opened(name, selected.status)
         if not connection.mailbox.uidvalidity:  # 0 is none (RFC 9051, section 2.3.1.1)
             raise UpstreamUnsuitable(f"the mailbox {name} has no UIDVALIDITY: its messages have no lasting names")
-        self._mailbox = self._seen(connection, selected, answers.get(id(trash)), answers.get(id(rights)))
+        self._mailbox = self._seen(connection, selected, answers.get(id(targets)), answers.get(id(rights)))
         why = unkeepable(self._policy, self._mailbox)
         if why:
             raise UpstreamUnsuitable(why)
@@ -201,30 +204,22 @@ class ImapSource:
             listing.settle()
             await _complete(connection, listing, fetched=answers[id(rows)].ok)
 
-    def _find_trash(self, connection: ImapConnection) -> "Deferred[Answer] | None":
-        if self._policy is not Policy.TRASH or self._account.trash is not None:
-            return None
-        return connection.ask(ListMailboxes(special_use=True))
-
     def _seen(
-        self, connection: ImapConnection, selected: Answer, trash: Answer | None, rights: Answer | None
+        self, connection: ImapConnection, selected: Answer, targets: Answer | None, rights: Answer | None
     ) -> Mailbox:
         has = connection.client.capabilities
-        listed = [r for r in (trash.responses if trash is not None else ()) if isinstance(r, responses.Listed)]
-        marked = [r.mailbox for r in listed if "\\trash" in {attribute.lower() for attribute in r.attributes}]
         granted = [
             r.rights for r in (rights.responses if rights is not None else ()) if isinstance(r, responses.Rights)
         ]
         code = selected.status.code
-        trash_name = self._account.trash or (marked[0] if marked else None)
         return Mailbox(
             read_only=code is not None and code.name == "READ-ONLY",
             flags_kept=connection.mailbox.flags_kept,
             rights=granted[0] if granted else None,
             can_move="MOVE" in has or "IMAP4REV2" in has,
             can_expunge_by_uid="UIDPLUS" in has or "IMAP4REV2" in has,
-            trash=trash_name,
-            trash_is_itself=trash_name is not None and _same_mailbox(trash_name, self._account.upstream.mailbox),
+            name=self._account.upstream.mailbox,
+            targets=targets_from(self._account, targets),
             flag_deletes="X-GM-EXT-1" in has and self._account.gmail_auto_expunge,
         )
 
@@ -352,11 +347,6 @@ async def _present(connection: ImapConnection) -> set[int]:
         if code is None or code.name != "MESSAGELIMIT" or min(part, default=1) == 1:
             return present
         criteria = ("UID", f"1:{min(part) - 1}")
-
-
-def _same_mailbox(one: str, other: str) -> bool:
-    """INBOX is the only name that is the same in any case (RFC 9051, section 5.1)."""
-    return one == other or one.upper() == other.upper() == "INBOX"
 
 
 def _not_opened(name: str, status: Status) -> Trouble:

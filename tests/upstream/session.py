@@ -9,6 +9,7 @@ from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
 from bridge.imap.quirks import ignore
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Flow, Source
 from bridge.names import AccountName, Uid
 from bridge.sasl import Credentials
@@ -68,6 +69,7 @@ class Session:
         self.network = Network(answering or self.store.answering, piece=piece, known=known)
         self.trace: list[str] = []
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
+        self.policy = Policy(account.passthrough.delete)
         opener = Opener(cast("Reactor", self.network), timeouts or Timeouts())
         self.source: Source = opener.source(
             account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
@@ -92,8 +94,12 @@ class Session:
     def topping(self, uid: int, taken: Taken, size: int | None = None) -> Running[None]:
         return self.network.start(self.source.top(Uid(uid), taken, self._size(uid, size)))
 
-    def delete(self, *uids: int) -> Deletion:
-        return self.network.run(self.source.delete(uids))
+    def delete(self, *uids: int, policy: Policy | None = None, again: bool = False) -> Deletion:
+        """By the account's policy, if no other is asked for."""
+        return self.network.run(self.source.delete(uids, policy or self.policy, again))
+
+    def deleting(self, *uids: int) -> Running[Deletion]:
+        return self.network.start(self.source.delete(uids, self.policy))
 
     def _size(self, uid: int, size: int | None) -> int:
         return len(self.store.inbox.messages[uid].octets) if size is None else size

@@ -34,7 +34,7 @@ class OthersNewsTest(NetworkTestCase):
                 session = opened(store, delete=delete, trash="Trash" if delete == "trash" else None)
                 store.edit = lambda text, answer: SEEN + answer if text.startswith("UID FETCH") else answer
 
-                self.assertEqual(session.delete(1), Deletion(1, 1), (delete, capabilities))
+                self.assertEqual(session.delete(1), Deletion(1), (delete, capabilities))
                 self.assertEqual(store.inbox.messages[2].flags, set())
 
 
@@ -200,7 +200,7 @@ class ExpungeTest(NetworkTestCase):
             return row + answer if left else answer
 
         store.edit = leave
-        self.assertEqual(session.delete(1), Deletion(1, 1))
+        self.assertEqual(session.delete(1), Deletion(1))
         self.assertEqual(store.verbs().count("UID EXPUNGE"), 2)
 
 

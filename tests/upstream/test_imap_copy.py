@@ -3,6 +3,7 @@
 """An original is removed only when its own copy is certain (S18); a duplicate is better than a loss."""
 
 from bridge.maildrop.errors import Trouble
+from bridge.upstream.imap_copy import NEWEST
 from tests.upstream.mailserver import BARE, DOVECOT, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, replacing, with_messages
@@ -71,10 +72,13 @@ class CopyTest(NetworkTestCase):
             self.assertIn(1, store.inbox.messages)
 
     def test_a_target_full_of_the_same_message_id_is_not_searched_through(self) -> None:
-        store = self.store(mail("a"))
-        for _ in range(1001):
-            store.trash.append(mail("a"))
-        self.assertEqual(self.opened(store).delete(1).done, 0)
+        """A robot that uses one for ever: its newest mails there are looked at, and the copy is among them."""
+        store = self.store(mail("a"), mail("b"))
+        for _ in range(NEWEST):
+            store.trash.append(mail("a", 5000))
+        self.assertEqual(self.opened(store).delete(1).done, 1)
+        looked_at = [text for text in store.commands if text.startswith("UID FETCH") and text.endswith("INTERNALDATE)")]
+        self.assertEqual(looked_at[-1].split()[2], f"2:{NEWEST + 1}")
 
     def test_refusals_on_the_way_confirm_nothing(self) -> None:
         for command in ("EXAMINE", "UID SEARCH", "UID FETCH 1 (UID BODY", "UID FETCH 1 (UID RFC822"):
@@ -87,7 +91,7 @@ class CopyTest(NetworkTestCase):
                     return tag + b" " + status + b"\r\n" if text.startswith(command) else answer
 
                 store.edit = refuse
-                running = session.network.start(session.source.delete([1]))
+                running = session.deleting(1)
                 try:
                     running.result()
                 except Trouble:

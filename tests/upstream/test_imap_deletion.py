@@ -49,7 +49,7 @@ class FlagTest(Case):
     def test_the_flag_is_set_and_nothing_is_expunged(self) -> None:
         for capabilities in (DOVECOT, BARE):
             store = five(capabilities)
-            self.assertEqual(self.opened(store).delete(1, 3), Deletion(2, 2))
+            self.assertEqual(self.opened(store).delete(1, 3), Deletion(2))
             self.assertEqual([store.inbox.messages[uid].flags for uid in (1, 2, 3)], [DELETED, set(), DELETED])
             self.assertOthersUntouched(store)
 
@@ -86,7 +86,7 @@ class FlagTest(Case):
         store = five()
         session = self.opened(store)
         del store.inbox.messages[3]
-        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertEqual(session.delete(1, 3), Deletion(2))
 
     def test_no_answer_to_what_became_of_them_is_no_success(self) -> None:
         for status in ("NO not now", "BAD what"):
@@ -97,7 +97,7 @@ class FlagTest(Case):
                     store.edit = refusing(
                         "UID FETCH", "UID STORE", "UID EXPUNGE", "UID MOVE", "UID COPY", status=status
                     )
-                    running = session.network.start(session.source.delete([1, 3]))
+                    running = session.deleting(1, 3)
                     with contextlib.suppress(Trouble):
                         self.assertEqual(running.result().done, 0)
 
@@ -117,13 +117,13 @@ class FlagTest(Case):
 class ExpungeTest(Case):
     def test_exactly_these_are_removed(self) -> None:
         store = five()
-        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
         self.assertOthersUntouched(store)
 
     def test_without_uidplus_they_are_flagged_only(self) -> None:
         store = five(without("UIDPLUS"))
-        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(self.opened(store, delete="expunge").delete(1, 3), Deletion(2))
         self.assertEqual(store.inbox.messages[1].flags | store.inbox.messages[3].flags, DELETED)
         self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
         self.assertOthersUntouched(store)
@@ -153,12 +153,12 @@ class ExpungeTest(Case):
         """expunge_without_uidplus: bare EXPUNGE, but only while no message of anybody else is marked."""
         store = five(BARE)
         session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
-        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertEqual(session.delete(1, 3), Deletion(2))
         self.assertOthersUntouched(store)
         store = five(BARE)
         del store.inbox.messages[4]
         session = self.opened(store, delete="expunge", expunge_without_uidplus=True)
-        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertEqual(session.delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 5])
         self.assertNotIn("CLOSE", store.verbs())
 
@@ -188,21 +188,21 @@ class ExpungeTest(Case):
 class TrashTest(Case):
     def test_moved_where_move_is_known(self) -> None:
         store = five()
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
         self.assertEqual([one.octets for one in store.trash.messages.values()], [mail("m1"), mail("m3")])
         self.assertOthersUntouched(store)
 
     def test_copied_seen_and_only_then_removed(self) -> None:
         store = five(without("MOVE"))
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
         self.assertEqual(len(store.trash.messages), 2)
         self.assertOthersUntouched(store)
 
     def test_without_move_and_uidplus_copied_and_flagged(self) -> None:
         store = five(BARE, copyuid=False)
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2, 2))
+        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
         self.assertEqual(store.inbox.messages[1].flags, DELETED)
         self.assertEqual(len(store.trash.messages), 2)
@@ -269,7 +269,7 @@ class TrashTest(Case):
         store = five(without("MOVE"))
         session = self.opened(store, delete="trash")
         del store.inbox.messages[3]
-        self.assertEqual(session.delete(1, 3), Deletion(2, 2))
+        self.assertEqual(session.delete(1, 3), Deletion(2))
 
 
 class RefusedBeforehandTest(Case):
@@ -298,7 +298,7 @@ class RefusedBeforehandTest(Case):
 
     def test_nothing_can_be_deleted_before_anything_was_listed(self) -> None:
         session = Session(five())
-        self.assertIsInstance(session.network.start(session.source.delete([1])).trouble(), AssertionError)
+        self.assertIsInstance(session.deleting(1).trouble(), AssertionError)
 
 
 class LossTest(Case):
@@ -312,7 +312,7 @@ class LossTest(Case):
                         store = five(capabilities)
                         session = self.opened(store, delete=delete)
                         store.faults = {store.exchanges + exchange: fault}
-                        running = session.network.start(session.source.delete([1, 3]))
+                        running = session.deleting(1, 3)
                         session.network.wait(31)
                         try:
                             claimed = running.result().done
@@ -352,7 +352,7 @@ class ManyTest(Case):
                 del store.inbox.messages[uid]
             uids = sorted(store.inbox.messages)
             session = self.opened(store, delete=delete)
-            self.assertEqual(session.delete(*uids), Deletion(100, 100))
+            self.assertEqual(session.delete(*uids), Deletion(100))
             self.assertLess(max(map(len, store.commands)), 150)
 
     def test_a_server_that_does_a_part_at_a_time(self) -> None:
@@ -366,6 +366,6 @@ class ManyTest(Case):
                     store.inbox.append(mail(f"m{number}"))
                 session = self.opened(store, delete=delete)
                 store.most = 3
-                self.assertEqual(session.delete(*range(1, 11)), Deletion(10, 10))
+                self.assertEqual(session.delete(*range(1, 11)), Deletion(10))
                 kept = [one for one in store.inbox.messages.values() if not one.flags & DELETED]
                 self.assertEqual(kept, [])

@@ -276,14 +276,6 @@ class OpeningTest(NetworkTestCase):
         self.assertIn("no mailbox is marked", str(self.refused(store, delete="trash")))
         Session(store, delete="trash", trash="Bin").list()
 
-    def test_trash_is_found_by_its_mark_whatever_its_name_and_spelling(self) -> None:
-        store = Store({"INBOX": Folder(), "Papierkorb": Folder(special="\\tRASH"), "Sent": Folder(special="\\Sent")})
-        session = Session(store, delete="trash")
-        session.list()
-        assert isinstance(session.source, ImapSource)
-        assert session.source.mailbox is not None
-        self.assertEqual(session.source.mailbox.trash, "Papierkorb")
-
     def test_gmail_would_archive_what_is_flagged(self) -> None:
         store = Store(capabilities=DOVECOT + " X-GM-EXT-1")
         self.assertIn("Gmail", str(self.refused(store)))
@@ -575,7 +567,7 @@ class ReconnectTest(NetworkTestCase):
             self.assertIsInstance(session.streaming(1, taken).trouble(), MailboxReplaced)
             self.assertIsInstance(session.topping(1, taken).trouble(), MailboxReplaced)
             self.assertEqual(taken.begun, 0)
-            deleting = session.network.start(session.source.delete([1]))
+            deleting = session.deleting(1)
             self.assertIsInstance(deleting.trouble(), MailboxReplaced)
         self.assertEqual(session.store.inbox.messages[1].flags, set())
         self.assertEqual(session.network.open, 0)

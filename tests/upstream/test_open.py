@@ -12,6 +12,7 @@ from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
+from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion
 from bridge.names import AccountName, Uid
 from bridge.postoffice.opening import open_maildrop
@@ -60,7 +61,7 @@ async def whole_session(session: Session, outcome: Outcome) -> None:
                 if taken.begun:
                     raise
         await source.top(Uid(2), Taken(20_000), 40_000)
-        outcome.deletion = await source.delete([1, 3])
+        outcome.deletion = await source.delete([1, 3], Policy.FLAG)
     except Trouble as trouble:
         outcome.troubles.append(trouble)
         source.abandon()
@@ -79,7 +80,7 @@ class EveryExchangeTest(NetworkTestCase):
         session, outcome = self.session(kind), Outcome()
         session.network.run(whole_session(session, outcome))
         self.assertEqual((outcome.troubles, outcome.listed), ([], [1, 2, 3]))
-        self.assertEqual(outcome.deletion, Deletion(2, 2))
+        self.assertEqual(outcome.deletion, Deletion(2))
         return session.store.exchanges
 
     def cuts(self) -> Iterator[tuple[str, int, Fault]]:
@@ -154,7 +155,7 @@ class CancelledTest(NetworkTestCase):
         session = Session(with_messages(*MAIL))
         session.list()
         session.store.faults = {session.store.exchanges: Fault.STALL_BEFORE}
-        running = session.network.start(session.source.delete([1]))
+        running = session.deleting(1)
         running.deferred.cancel()
         session.network.settle()
         self.assertIsInstance(running.trouble(), CancelledError)
