@@ -107,9 +107,13 @@ class Source(Protocol):
         MailboxReplaced when UIDVALIDITY, MAILBOXID or UIDNEXT show that it is another mailbox than was listed.
         """
 
-    async def delete(self, uids: Sequence[int], policy: Policy) -> Deletion:
+    def refusal(self, policy: Policy) -> str:
+        """Why this policy can delete nothing in the mailbox as it was opened; empty when it can."""
+
+    async def delete(self, uids: Sequence[int], policy: Policy, again: bool = False) -> Deletion:
         """Carry this policy out for exactly these messages, and look that it came true.
 
+        `again`: it may have been tried before, and nobody saw how it ended; a copy made then is not made twice.
         Only on the connection that listed or looked last: UpstreamUnavailable when that is gone.
         """
 

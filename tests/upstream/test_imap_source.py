@@ -17,7 +17,7 @@ from bridge.maildrop.errors import (
     UpstreamUnavailable,
     UpstreamUnsuitable,
 )
-from bridge.upstream.imap_source import FIRST_PART, KEEP_ALIVE, ImapSource
+from bridge.upstream.imap_source import FIRST_PART, KEEP_ALIVE
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, Taken, mail, refusing, with_messages
