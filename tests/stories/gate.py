@@ -1,0 +1,93 @@
+"""A door between the bridge and its upstream that a test shuts and opens: shut, upstream is as good as switched off."""
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+from tests.peers.child import free_port
+
+_CHUNK = 1 << 16
+_BY_RESET = struct.pack("ii", 1, 0)
+
+
+class Gate:
+    """Everything that comes to `port` goes on to the other port, while it is open."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, beyond: int) -> None:
+        self.beyond = beyond
+        self.port = free_port()
+        self.passed = 0
+        """Connections that came through."""
+        self._lock = threading.Lock()
+        self._ends: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._door: socket.socket | None = None
+        self.open()
+
+    @property
+    def is_open(self) -> bool:
+        return self._door is not None
+
+    def open(self) -> None:
+        door = socket.create_server((self.host, self.port))
+        self._door = door
+        self._start(self._take, door)
+
+    def shut(self) -> None:
+        """Breaks every connection, and refuses new ones."""
+        assert self._door is not None
+        self._door.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
+        self._door.close()
+        self._door = None
+        with self._lock:
+            for end in self._ends:
+                with contextlib.suppress(OSError):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _BY_RESET)
+                    end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _start(self, work: object, *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]  # any function
+        self._threads.append(thread)
+        thread.start()
+
+    def _take(self, door: socket.socket) -> None:
+        while True:
+            try:
+                here, _ = door.accept()
+            except OSError:
+                return
+            there = socket.create_connection((self.host, self.beyond))
+            for end in (here, there):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._lock:
+                self._ends |= {here, there}
+                self.passed += 1
+            self._start(self._carry, here, there)
+            self._start(self._carry, there, here)
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while octets := one.recv(_CHUNK):
+                other.sendall(octets)
+        with self._lock:
+            self._ends.discard(one)
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_WR)
+        one.close()
+
+
+@contextlib.contextmanager
+def gate(beyond: int) -> Iterator[Gate]:
+    door = Gate(beyond)
+    try:
+        yield door
+    finally:
+        if door.is_open:
+            door.shut()

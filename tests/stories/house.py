@@ -1,0 +1,95 @@
+"""One mailbox that IMAP users and a POP3 login share, behind a bridge that a test may cut off, kill and start again."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.peers.bridge import Bridge, bridge
+from tests.peers.child import free_port
+from tests.peers.servers.imap_server import ManyUsersServer
+from tests.stories import mailboxes
+from tests.stories.gate import Gate, gate
+from tests.stories.history import History
+from tests.stories.mailboxes import Kept
+from tests.stories.pop3 import Pop3, opened
+
+MAIL = "Mail"
+CONFIG = """
+[[listener]]
+pop3 = "127.0.0.1:{port}"
+
+[[passthrough]]
+users = "*"
+name = "home"
+upstream = "imap://127.0.0.1:%d/%s"
+%s
+
+[timeouts]
+quit_wait = "0.5s"
+"""
+
+
+def letters(word: str, count: int) -> list[bytes]:
+    return [
+        b"From: ann@example.org\r\nSubject: %b %03d\r\nMessage-ID: <%b.%03d@letters.example>\r\n\r\nDear Ben,\r\n"
+        % (word.encode(), n, word.encode(), n)
+        for n in range(count)
+    ]
+
+
+class House:
+    """A mailbox, a gate before its server, and a bridge that is killed and started again where it stood."""
+
+    def __init__(self, folder: Path, server: ManyUsersServer, door: Gate, more: str = "") -> None:
+        self.folder = folder
+        self.mailbox = server.new_mailbox()
+        self.history = History()
+        self.more = more
+        self.door = door
+        self.address = door.port
+        self._port = free_port()
+        self._running = contextlib.ExitStack()
+        self.bridge = self.start()
+
+    def start(self) -> Bridge:
+        config = CONFIG % (self.address, MAIL, self.more)
+        self.bridge = self._running.enter_context(bridge(self.folder, config=config, port=self._port))
+        return self.bridge
+
+    def kill(self) -> None:
+        self.bridge.kill()
+        self._running.close()
+
+    def close(self) -> None:
+        self._running.close()
+
+    def session(self) -> Pop3:
+        return opened(self._port, self.mailbox)
+
+    def poll(self) -> dict[str, bytes]:
+        """One session that reads everything and deletes nothing."""
+        with self.session() as client:
+            shown = self.history.look(client)
+            assert client.quit().startswith(b"+OK")
+        return shown
+
+    def fill(self, messages: Sequence[Kept]) -> None:
+        mailboxes.create(self.mailbox, MAIL)
+        mailboxes.put(self.mailbox, messages, MAIL)
+
+    def flagged(self) -> set[int]:
+        return {uid for uid, flags in self.mailbox.flags(MAIL).items() if r"\Deleted" in flags}
+
+
+@contextlib.contextmanager
+def house_on(server: ManyUsersServer, folder: Path, more: str = "") -> Iterator[House]:
+    with gate(server.port) as door:
+        house = House(folder, server, door, more)
+        try:
+            yield house
+        finally:
+            house.close()
+
+
+def octets(messages: Sequence[Kept]) -> list[bytes]:
+    return [message.octets for message in messages]
