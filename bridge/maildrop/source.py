@@ -110,7 +110,7 @@ class Source(Protocol):
     def refusal(self, policy: Policy) -> str:
         """Why this policy can delete nothing in the mailbox as it was opened; empty when it can."""
 
-    async def delete(self, uids: Sequence[int], policy: Policy, again: bool = False) -> Deletion:
+    async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
         """Carry this policy out for exactly these messages, and look that it came true.
 
         `again`: it may have been tried before, and nobody saw how it ended; a copy made then is not made twice.

@@ -113,7 +113,7 @@ async def _found(
     """Those that have a copy of their own in the target: two that are alike need two of them."""
     if not likenesses:
         return frozenset()
-    before = connection.mailbox.uidvalidity
+    before = _identity(connection)
     examined = await connection.ask(Examine(target))
     copies: Counter[_Likeness] = Counter()
     # Refused, the mailbox itself may still be selected, and its originals would pass for copies.
@@ -121,7 +121,7 @@ async def _found(
         for likeness in set(likenesses.values()):
             copies[likeness] = await _count(connection, likeness)
     await connection.ask(Select(mailbox))
-    if connection.mailbox.uidvalidity != before:
+    if _identity(connection) != before:
         raise MailboxReplaced("the mailbox was replaced upstream while messages were copied; nothing was deleted")
     certain = set()
     for uid, likeness in sorted(likenesses.items()):
@@ -129,6 +129,10 @@ async def _found(
             copies[likeness] -= 1
             certain.add(uid)
     return frozenset(certain)
+
+
+def _identity(connection: ImapConnection) -> tuple[int | None, str]:
+    return connection.mailbox.uidvalidity, connection.mailbox.mailbox_id
 
 
 async def _count(connection: ImapConnection, likeness: _Likeness) -> int:

@@ -96,7 +96,7 @@ class Session:
 
     def delete(self, *uids: int, policy: Policy | None = None, again: bool = False) -> Deletion:
         """By the account's policy, if no other is asked for."""
-        return self.network.run(self.source.delete(uids, policy or self.policy, again))
+        return self.network.run(self.source.delete(uids, policy or self.policy, again=again))
 
     def deleting(self, *uids: int) -> Running[Deletion]:
         return self.network.start(self.source.delete(uids, self.policy))

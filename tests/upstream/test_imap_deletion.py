@@ -5,21 +5,27 @@
 import contextlib
 from typing import Any
 
-from bridge.maildrop.errors import Trouble, UpstreamUnavailable
+from bridge.maildrop.errors import Trouble, UpstreamUnsuitable
+from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion
-from bridge.names import uid_set
-from bridge.upstream import imap_deletion
-from bridge.upstream.imap_deletion import LONGEST_SET, MOST_AT_ONCE, batches
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, mail, refusing, with_messages
+from tests.upstream.session import Session, mail, refusing
 
 DELETED = {"\\Deleted"}
+PLACES = {"Trash": Policy.TRASH, "Archive": Policy.ARCHIVE}
+FLAGS = {Policy.FLAG: DELETED, Policy.HIDE: {"$POP3Deleted"}}
+
+
+def folders() -> dict[str, Folder]:
+    return {"INBOX": Folder(), "Trash": Folder(9, special="\\Trash"), "Archive": Folder(11, special="\\Archive")}
 
 
 def five(capabilities: str = DOVECOT, **store: Any) -> Store:
     """Of five messages, the fourth was marked by somebody else; the fifth is flagged and read."""
-    made = with_messages(*(mail(f"m{number}") for number in range(1, 6)), capabilities=capabilities, **store)
+    made = Store(folders(), capabilities, **store)
+    for number in range(1, 6):
+        made.inbox.append(mail(f"m{number}"))
     made.inbox.messages[4].flags = {"\\Deleted"}
     made.inbox.messages[5].flags = {"\\Flagged", "\\Seen"}
     return made
@@ -79,7 +85,7 @@ class FlagTest(Case):
 
         store.edit = forget
         outcome = session.delete(1, 3)
-        self.assertEqual((outcome.asked, outcome.done, outcome.temporary), (2, 1, True))
+        self.assertEqual((outcome.asked, outcome.left, outcome.temporary), (2, {3}, True))
         self.assertIn("said OK and still has them", outcome.why_not)
 
     def test_what_others_removed_meanwhile_is_gone(self) -> None:
@@ -147,7 +153,7 @@ class ExpungeTest(Case):
         session = self.opened(store, delete="expunge")
         store.inbox.stuck = {3}
         outcome = session.delete(1, 3)
-        self.assertEqual((outcome.asked, outcome.done), (2, 1))
+        self.assertEqual((outcome.asked, outcome.left, outcome.certain), (2, {3}, True))
 
     def test_the_owner_accepts_the_race(self) -> None:
         """expunge_without_uidplus: bare EXPUNGE, but only while no message of anybody else is marked."""
@@ -186,33 +192,39 @@ class ExpungeTest(Case):
 
 
 class TrashTest(Case):
+    policy = "trash"
+    word = "Trash"
+
+    def target(self, store: Store) -> Folder:
+        return store.folders[self.word]
+
     def test_moved_where_move_is_known(self) -> None:
         store = five()
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
+        self.assertEqual(self.opened(store, delete=self.policy).delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
-        self.assertEqual([one.octets for one in store.trash.messages.values()], [mail("m1"), mail("m3")])
+        self.assertEqual([one.octets for one in self.target(store).messages.values()], [mail("m1"), mail("m3")])
         self.assertOthersUntouched(store)
 
     def test_copied_seen_and_only_then_removed(self) -> None:
         store = five(without("MOVE"))
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
+        self.assertEqual(self.opened(store, delete=self.policy).delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [2, 4, 5])
-        self.assertEqual(len(store.trash.messages), 2)
+        self.assertEqual(len(self.target(store).messages), 2)
         self.assertOthersUntouched(store)
 
     def test_without_move_and_uidplus_copied_and_flagged(self) -> None:
         store = five(BARE, copyuid=False)
-        self.assertEqual(self.opened(store, delete="trash").delete(1, 3), Deletion(2))
+        self.assertEqual(self.opened(store, delete=self.policy).delete(1, 3), Deletion(2))
         self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5])
         self.assertEqual(store.inbox.messages[1].flags, DELETED)
-        self.assertEqual(len(store.trash.messages), 2)
+        self.assertEqual(len(self.target(store).messages), 2)
         self.assertOthersUntouched(store)
 
     def test_a_refused_move_removes_nothing(self) -> None:
         """`trash` never falls back to `expunge`."""
         for status, temporary in (("NO [TRYCREATE] none", False), ("NO [OVERQUOTA] full", False), ("NO busy", True)):
             store = five()
-            session = self.opened(store, delete="trash", trash="Bin")
+            session = self.opened(store, delete=self.policy, **{self.policy: "Bin"})
             store.edit = refusing("UID MOVE", status=status)
             outcome = session.delete(1, 3)
             self.assertEqual((outcome.done, outcome.temporary), (0, temporary))
@@ -224,16 +236,16 @@ class TrashTest(Case):
         """RFC 6851 allows that; what is still there is what remains."""
         for status in ("OK done", "NO [LIMIT] enough"):
             store = five()
-            session = self.opened(store, delete="trash")
+            session = self.opened(store, delete=self.policy)
             store.inbox.stuck = {3}
             store.edit = refusing("UID MOVE", status=status)
             outcome = session.delete(1, 3)
-            self.assertEqual((outcome.asked, outcome.done), (2, 1))
+            self.assertEqual((outcome.asked, outcome.left), (2, {3}))
             self.assertTrue(outcome.why_not)
 
     def test_a_refused_copy_removes_nothing(self) -> None:
         store = five(without("MOVE"))
-        session = self.opened(store, delete="trash", trash="Bin")
+        session = self.opened(store, delete=self.policy, **{self.policy: "Bin"})
         outcome = session.delete(1, 3)
         self.assertEqual(outcome.done, 0)
         self.assertIn("refused to copy them to Bin", outcome.why_not)
@@ -242,8 +254,8 @@ class TrashTest(Case):
 
     def test_a_refused_copy_is_not_made_good_by_an_older_one(self) -> None:
         store = five(without("MOVE"))
-        store.trash.append(mail("m1"))
-        session = self.opened(store, delete="trash")
+        self.target(store).append(mail("m1"))
+        session = self.opened(store, delete=self.policy)
         store.edit = refusing("UID COPY", status="NO [OVERQUOTA] full")
         outcome = session.delete(1)
         self.assertEqual((outcome.done, outcome.temporary, outcome.detail), (0, False, "full"))
@@ -251,25 +263,117 @@ class TrashTest(Case):
 
     def test_a_copy_that_is_not_found_keeps_its_original(self) -> None:
         store = five(without("MOVE"), copyuid=False)
-        session = self.opened(store, delete="trash")
+        session = self.opened(store, delete=self.policy)
 
         def lose(text: str, answer: bytes) -> bytes:
             if text.startswith("UID COPY"):
-                del store.trash.messages[2]
+                del self.target(store).messages[2]
             return answer
 
         store.edit = lose
         outcome = session.delete(1, 3)
         self.assertEqual((outcome.asked, outcome.done, outcome.temporary), (2, 1, True))
-        self.assertIn("copies in Trash could not be found", outcome.why_not)
+        self.assertIn(f"copies in {self.word} could not be found", outcome.why_not)
         self.assertIn(3, store.inbox.messages)
         self.assertEqual(store.inbox.messages[3].flags, set())
 
     def test_what_others_removed_before_the_copy_is_gone(self) -> None:
         store = five(without("MOVE"))
-        session = self.opened(store, delete="trash")
+        session = self.opened(store, delete=self.policy)
         del store.inbox.messages[3]
         self.assertEqual(session.delete(1, 3), Deletion(2))
+
+    def test_there_is_no_other_way_than_this_target(self) -> None:
+        """Neither is `trash` made good by `archive`, nor the other way round."""
+        store = five()
+        others = [folder for name, folder in store.folders.items() if name not in {"INBOX", self.word}]
+        self.opened(store, delete=self.policy).delete(1, 3)
+        self.assertEqual([folder.messages for folder in others], [{}])
+
+
+class ArchiveTest(TrashTest):
+    """The same to another place."""
+
+    policy = "archive"
+    word = "Archive"
+
+
+class HideTest(Case):
+    HIDDEN = frozenset({"$POP3Deleted"})
+
+    def test_gone_for_pop3_and_untouched_for_imap(self) -> None:
+        for capabilities in (DOVECOT, BARE):
+            store = five(capabilities)
+            self.assertEqual(self.opened(store, delete="hide").delete(1, 3), Deletion(2))
+            self.assertEqual([store.inbox.messages[uid].flags for uid in (1, 2, 3)], [self.HIDDEN, set(), self.HIDDEN])
+            self.assertOthersUntouched(store)
+            self.assertEqual(list(Session(store, delete="hide").list().visible().uids), [2, 5])
+
+    def test_a_flag_that_others_set_stays_beside_it(self) -> None:
+        store = five()
+        self.opened(store, delete="hide").delete(5)
+        self.assertEqual(store.inbox.messages[5].flags, {"\\Flagged", "\\Seen", *self.HIDDEN})
+
+    def test_hidden_is_what_is_seen_to_be_hidden(self) -> None:
+        for kept, done in (("$pop3deleted", 1), ("$POP3Delete", 0), ("\\Deleted", 0)):
+            store = five()
+            session = self.opened(store, delete="hide")
+
+            def keep(text: str, answer: bytes, kept: str = kept, store: Store = store) -> bytes:
+                if text.startswith("UID STORE"):
+                    store.inbox.messages[1].flags = {kept}
+                return answer
+
+            store.edit = keep
+            outcome = session.delete(1)
+            self.assertEqual((outcome.done, outcome.temporary), (done, not done))
+
+    def test_a_refused_store(self) -> None:
+        store = five()
+        session = self.opened(store, delete="hide")
+        store.faults = {store.exchanges: Fault.NO}
+        outcome = session.delete(1)
+        self.assertEqual((outcome.left, outcome.temporary), ({1}, True))
+        self.assertIn("refused to hide them", outcome.why_not)
+
+    def test_a_mailbox_that_keeps_no_keywords(self) -> None:
+        """It is an error at login, and never a silent substitute (S18)."""
+        store = five()
+        store.inbox.permanent = "\\Deleted \\Seen"
+        session = Session(store, delete="hide")
+        trouble = session.network.start(session.source.list()).trouble()
+        self.assertIsInstance(trouble, UpstreamUnsuitable)
+        self.assertIn("keeps no keywords", str(trouble))
+
+
+class AnotherPolicyTest(Case):
+    """The journal keeps what was promised before the owner changed his mind, and a purge expunges what was flagged."""
+
+    def test_whatever_the_accounts_own_is(self) -> None:
+        for own in ("flag", "expunge", "trash", "archive", "hide"):
+            for policy in (Policy.FLAG, Policy.EXPUNGE, Policy.TRASH, Policy.ARCHIVE, Policy.HIDE):
+                store = five()
+                self.assertEqual(self.opened(store, delete=own).delete(1, 3, policy=policy), Deletion(2))
+                places = {policy: sorted(store.folders[name].messages) for name, policy in PLACES.items()}
+                moved = {one: [1, 2] if one is policy else [] for one in PLACES.values()}
+                self.assertEqual(places, moved, (own, policy))
+                flags = set().union(*(store.inbox.messages[uid].flags for uid in (1, 3) if uid in store.inbox.messages))
+                self.assertEqual(flags, FLAGS.get(policy, set()), (own, policy))
+                self.assertEqual(sorted(store.inbox.messages), [1, 2, 3, 4, 5] if flags else [2, 4, 5])
+                self.assertOthersUntouched(store)
+
+    def test_one_that_this_mailbox_cannot_keep_is_refused(self) -> None:
+        store = five()
+        store.inbox.permanent = "\\Deleted"
+        outcome = self.opened(store).delete(1, 3, policy=Policy.HIDE)
+        self.assertEqual((outcome.left, outcome.temporary), ({1, 3}, False))
+        self.assertIn("keeps no keywords", outcome.why_not)
+
+    def test_keep_is_nothing_that_upstream_is_asked_for(self) -> None:
+        session = self.opened(five())
+        trouble = session.network.start(session.source.delete([1], Policy.KEEP)).trouble()
+        self.assertIsInstance(trouble, AssertionError)
+        self.assertFalse({"UID STORE", "UID MOVE", "UID COPY"} & set(session.store.verbs()))
 
 
 class RefusedBeforehandTest(Case):
@@ -299,73 +403,3 @@ class RefusedBeforehandTest(Case):
     def test_nothing_can_be_deleted_before_anything_was_listed(self) -> None:
         session = Session(five())
         self.assertIsInstance(session.deleting(1).trouble(), AssertionError)
-
-
-class LossTest(Case):
-    """Fault 10: what is not known to be done is not called done."""
-
-    def test_a_connection_lost_at_any_point(self) -> None:
-        for capabilities in (DOVECOT, without("MOVE"), BARE):
-            for delete in ("flag", "expunge", "trash"):
-                for exchange in range(12):
-                    for fault in Fault:
-                        store = five(capabilities)
-                        session = self.opened(store, delete=delete)
-                        store.faults = {store.exchanges + exchange: fault}
-                        running = session.deleting(1, 3)
-                        session.network.wait(31)
-                        try:
-                            claimed = running.result().done
-                        except UpstreamUnavailable:
-                            claimed = 0
-                        kept = [m for uid, m in store.inbox.messages.items() if uid in {1, 3} and not m.flags & DELETED]
-                        self.assertLessEqual(claimed, 2 - len(kept))
-                        self.assertOthersUntouched(store)
-                        if delete == "trash":
-                            safe = [m.octets for f in store.folders.values() for m in f.messages.values()]
-                            self.assertTrue({mail("m1"), mail("m3")} <= set(safe))
-
-
-class ManyTest(Case):
-    def test_sets_that_fit_in_a_line(self) -> None:
-        uids = list(range(1, 40_000, 2))
-        parts = list(batches(uids))
-        self.assertGreater(len(parts), 10)
-        self.assertLessEqual(max(len(uid_set(part)) for part in parts), LONGEST_SET)
-        self.assertEqual([uid for part in parts for uid in sorted(part)], uids)
-        self.assertEqual(list(batches([])), [])
-        self.assertEqual(list(batches([3, 1, 2, 7])), [frozenset({1, 2, 3, 7})])
-
-    def test_a_range_of_any_length_in_parts_that_memory_holds(self) -> None:
-        parts = list(batches(range(1, 300_001)))
-        self.assertEqual({len(part) for part in parts}, {MOST_AT_ONCE})
-        self.assertEqual(sum(map(len, parts)), 300_000)
-        self.assertEqual([sorted(part) for part in batches([1, 2, 3, 5, 6], most=2)], [[1, 2], [3, 5], [6]])
-
-    def test_more_than_fit_in_one_command(self) -> None:
-        self.patch(imap_deletion, "LONGEST_SET", 100)
-        for delete in ("flag", "expunge", "trash"):
-            store = Store()
-            for _ in range(200):
-                store.inbox.append(b"m\r\n")
-            for uid in range(2, 201, 2):
-                del store.inbox.messages[uid]
-            uids = sorted(store.inbox.messages)
-            session = self.opened(store, delete=delete)
-            self.assertEqual(session.delete(*uids), Deletion(100))
-            self.assertLess(max(map(len, store.commands)), 150)
-
-    def test_a_server_that_does_a_part_at_a_time(self) -> None:
-        """MESSAGELIMIT (RFC 9738): none is forgotten, and none is called done that was left."""
-        for capabilities in (DOVECOT, BARE):
-            for delete in ("flag", "expunge", "trash"):
-                store = Store(
-                    {"INBOX": Folder(), "Trash": Folder(9, special="\\Trash")}, capabilities + " MESSAGELIMIT=3"
-                )
-                for number in range(10):
-                    store.inbox.append(mail(f"m{number}"))
-                session = self.opened(store, delete=delete)
-                store.most = 3
-                self.assertEqual(session.delete(*range(1, 11)), Deletion(10))
-                kept = [one for one in store.inbox.messages.values() if not one.flags & DELETED]
-                self.assertEqual(kept, [])
