@@ -1,7 +1,8 @@
 """The seam to what survives a restart. A contract suite (`tests/contracts`) holds for every Store.
 
 Every change is one transaction: seen whole or not at all, and durable when its Deferred fires (with `durable`).
-All failures are StateUnavailable but for the two named here.
+All failures are StateUnavailable but for the two named here. What is remembered of a message under its UID belongs to
+the incarnation now remembered; of a message that is not listed any more nothing new is taken in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,18 +50,23 @@ class Store(Protocol):
         """Store it in place of the version it was made from (`memory.version`); gives it back with its new version.
 
         Raises Overtaken, and UidlTaken if a UIDL in `given`, `carried` or `computed` ever belonged to another message
-        of the account; a carried one may belong to the same source's message in the incarnation before.
+        of the account; a carried one may belong to a listed message of the same source in the incarnation before.
         With `moves`, viewings and journal of every viewer move along: what did not move is dropped from ranks and
-        `kept`; an entry whose old UID is `certain` follows, any other is struck and its message, if it moved, kept
-        from its viewer.
-        A gone message's UIDL stays taken; whatever else is known of it is forgotten.
+        `kept`; an entry whose old UID is `certain` follows, with the new size and date and an unknown modseq; any
+        other is struck and its message, if it moved, kept from its viewer.
+        A gone message's UIDL stays taken; whatever else is known of it is forgotten, but for its journal entry.
+        Within an incarnation `true_sizes` and `learned_to` are left to `learn`. `news.computed` may be read later,
+        and in another thread.
         """
 
     def import_uidls(self, key: SourceKey, incarnation: int, uidls: Mapping[int, str]) -> "Deferred[None]":
-        """The owner's own list overrides what these UIDs had. Raises Overtaken and UidlTaken."""
+        """The owner's own list overrides what these UIDs had: a new version. Raises Overtaken and UidlTaken."""
 
     def accept(self, key: SourceKey) -> "Deferred[bool]":
-        """Set `accepted`, which the next `remember` clears; False where nothing is known of this source."""
+        """Set `accepted`, which the next `remember` clears; False where nothing is known of this source.
+
+        Does not change the version.
+        """
 
     def known(self) -> "Deferred[list[SourceKey]]":
         """Every source that is remembered."""
@@ -93,13 +99,19 @@ class Store(Protocol):
     # The journal.
 
     def write_down(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[list[Entry]]":
-        """The entries with their ids. Raises Overtaken when the incarnation is another."""
+        """The entries with their ids; one takes the place of another about the same message, whoever marked it.
+
+        Raises Overtaken when the incarnation is another.
+        """
 
     def journal(self, key: SourceKey) -> "Deferred[list[Entry]]":
         """What waits, oldest first."""
 
     def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
-        """Store stage, due and modseq of these entries; one that was struck stays struck."""
+        """Store stage, due and modseq of these entries; one that was struck stays struck.
+
+        Here and below, an entry that has moved to another incarnation meanwhile stays as it is.
+        """
 
     def strike(self, entries: Sequence[Entry]) -> "Deferred[None]":
         """They are done, or undone by somebody."""

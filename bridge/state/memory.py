@@ -1,0 +1,373 @@
+"""State that lasts as long as the process: `state = "memory:"`, and in tests the stand-in for the one in SQLite.
+
+It keeps every promise of the Store but durability. Nothing here waits: each Deferred has fired when it is returned.
+"""
+
+import time
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, execute
+
+from bridge.maildrop.errors import StateUnavailable
+from bridge.maildrop.exceptions import exceptions
+from bridge.maildrop.journal import Entry
+from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
+from bridge.names import AccountName, SourceKey, UidValidity
+from bridge.state.computed import Computed, Known, Owner, Wish, taken
+from bridge.state.store import Overtaken, Pending, UidlTaken
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@define
+class _Viewer:
+    ranks: "array[int] | None" = None
+    kept: set[int] = field(factory=set)
+
+
+@define
+class _Source:
+    """`memory`, and what is kept beside it: `uidls` are stored ones of present messages, `ranges` all computed ones."""
+
+    memory: Memory
+    uidls: dict[int, str] = field(factory=dict)
+    ranges: "list[Computed[SourceKey]]" = field(factory=list)
+    true_sizes: dict[int, int] = field(factory=dict)
+    fingerprints: dict[int, Fingerprint] = field(factory=dict)
+    viewers: dict[str, _Viewer] = field(factory=dict)
+
+    def listed(self, uids: Iterable[int]) -> list[int]:
+        """Those of them that are listed."""
+        present = set(self.memory.listing.uids)
+        return [uid for uid in uids if uid in present]
+
+
+@define
+class _Waiting:
+    key: SourceKey
+    entry: Entry
+    written: float
+
+
+def _answer(
+    ask: Callable[Concatenate["MemoryStore", P], T],
+) -> "Callable[Concatenate[MemoryStore, P], Deferred[T]]":
+    @wraps(ask)
+    def answered(self: "MemoryStore", *args: P.args, **kwargs: P.kwargs) -> "Deferred[T]":
+        return execute(ask, self, *args, **kwargs)
+
+    return cast("Callable[Concatenate[MemoryStore, P], Deferred[T]]", answered)  # wraps() hides how it is called
+
+
+class MemoryStore:
+    """`seconds`: the time since 1970."""
+
+    durable = False
+
+    def __init__(self, seconds: Callable[[], float] = time.time) -> None:
+        self._seconds = seconds
+        self._sources: dict[SourceKey, _Source] = {}
+        self._owners: dict[AccountName, dict[str, Owner[SourceKey]]] = {}
+        self._journal: dict[int, _Waiting] = {}
+        self._last_id = 0
+        self._closed = False
+
+    # Listings and UIDLs.
+
+    @_answer
+    def recall(self, key: SourceKey) -> Memory | None:
+        source = self._find(key)
+        if source is None:
+            return None
+        memory = source.memory
+        return evolve(
+            memory,
+            listing=memory.listing.copy(),
+            issued=_issued(source),
+            exceptions=exceptions(source.uidls),
+            true_sizes=dict(source.true_sizes),
+        )
+
+    @_answer
+    def remember(self, key: SourceKey, memory: Memory, news: News) -> Memory:
+        source = self._find(key)
+        if memory.version != (source.memory.version if source else 0):
+            raise Overtaken
+        self._claim(key, source, memory, news)
+        stored = evolve(memory, version=memory.version + 1, accepted=False)
+        if source is None:
+            source = self._sources[key] = _Source(evolve(stored, listing=memory.listing.copy()))
+            source.true_sizes = dict(memory.true_sizes)
+        elif source.memory.incarnation != memory.incarnation:
+            self._renew(key, source, stored, news)
+        else:
+            self._update(key, source, stored, news)
+        self._assign(key, source, {**news.given, **news.carried})
+        _compute(key, source, memory)
+        return stored
+
+    def _claim(self, key: SourceKey, source: _Source | None, memory: Memory, news: News) -> None:
+        old = source.memory if source else None
+        before = old.incarnation if old and old.incarnation != memory.incarnation else 0
+        own = Computed(key, memory.incarnation, memory.template, memory.listing.uidvalidity, memory.highest)
+        wish = Wish(key, memory.incarnation, own, news.given, news.carried, tuple(news.computed), before)
+        known = Known(
+            stored=self._owners.get(key.account, {}),
+            ranges=[span for other in self._of_account(key.account) for span in other.ranges],
+            exempt=lambda span: self._stored_uids(span.source, span.incarnation),
+            listed=frozenset(old.listing.uids if old and before else ()),
+        )
+        refused = taken(wish, known)
+        if refused:
+            raise UidlTaken(refused)
+
+    def _update(self, key: SourceKey, source: _Source, memory: Memory, news: News) -> None:
+        old = source.memory
+        self._forget(key, source, news.gone)
+        listing = memory.listing
+        kept = listing if news.columns else old.listing
+        source.memory = evolve(
+            memory,
+            listing=evolve(listing, uids=kept.uids[:], sizes=kept.sizes[:], dates=kept.dates[:], hidden=kept.hidden[:]),
+            learned_to=old.learned_to,
+        )
+
+    def _renew(self, key: SourceKey, source: _Source, memory: Memory, news: News) -> None:
+        moves = news.moves or Moves({})
+        owners = self._owners.setdefault(key.account, {})
+        for uidl in source.uidls.values():
+            owners[uidl] = evolve(owners[uidl], present=False)
+        source.uidls = {}
+        source.true_sizes = dict(memory.true_sizes)
+        source.fingerprints = {}
+        source.memory = evolve(memory, listing=memory.listing.copy())
+        for viewer in source.viewers.values():
+            if viewer.ranks is not None:
+                viewer.ranks = array("I", [moves.uids[uid] for uid in viewer.ranks if uid in moves.uids])
+            viewer.kept = {moves.uids[uid] for uid in viewer.kept if uid in moves.uids}
+        self._move_journal(key, source, moves)
+
+    def _move_journal(self, key: SourceKey, source: _Source, moves: Moves) -> None:
+        listing = source.memory.listing
+        rows = {uid: row for row, uid in enumerate(listing.uids)}
+        for waiting in [waiting for waiting in self._journal.values() if waiting.key == key]:
+            entry, uid = waiting.entry, moves.uids.get(waiting.entry.uid)
+            if uid in rows and entry.uid in moves.certain:
+                size, date = listing.sizes[rows[uid]], listing.dates[rows[uid]]
+                waiting.entry = evolve(
+                    entry, incarnation=source.memory.incarnation, uid=uid, size=size, date=date, modseq=0
+                )
+            else:
+                del self._journal[entry.id]
+                if uid in rows:
+                    source.viewers.setdefault(entry.viewer, _Viewer()).kept.add(uid)
+
+    def _forget(self, key: SourceKey, source: _Source, gone: Sequence[int]) -> None:
+        lost = set(gone)
+        owners = self._owners.setdefault(key.account, {})
+        for uid in lost:
+            uidl = source.uidls.pop(uid, None)
+            if uidl is not None:
+                owners[uidl] = evolve(owners[uidl], present=False)
+            source.true_sizes.pop(uid, None)
+            source.fingerprints.pop(uid, None)
+        for viewer in source.viewers.values():
+            viewer.kept -= lost
+            if viewer.ranks is not None and lost:
+                viewer.ranks = array("I", [uid for uid in viewer.ranks if uid not in lost])
+
+    def _assign(self, key: SourceKey, source: _Source, uidls: Mapping[int, str]) -> None:
+        """What these messages had until now stays taken."""
+        owners, incarnation = self._owners.setdefault(key.account, {}), source.memory.incarnation
+        stored = self._stored_uids(key, incarnation) if uidls else frozenset()
+        for uid, uidl in uidls.items():
+            before = source.uidls.get(uid)
+            if before is not None:
+                owners[before] = evolve(owners[before], present=False)
+            for span in source.ranges:
+                if span.incarnation == incarnation and uid <= span.highest and uid not in stored:
+                    owners.setdefault(span.uidl(uid), Owner(key, incarnation, uid, present=False))
+            owners[uidl] = Owner(key, incarnation, uid)
+            source.uidls[uid] = uidl
+
+    @_answer
+    def import_uidls(self, key: SourceKey, incarnation: int, uidls: Mapping[int, str]) -> None:
+        source = self._at(key, incarnation)
+        memory = source.memory
+        uidls = {uid: uidls[uid] for uid in source.listed(uidls)}
+        self._claim(key, source, memory, News(given=uidls))
+        self._assign(key, source, uidls)
+        source.memory = evolve(memory, version=memory.version + 1)
+
+    @_answer
+    def accept(self, key: SourceKey) -> bool:
+        source = self._find(key)
+        if source is None:
+            return False
+        source.memory = evolve(source.memory, accepted=True)
+        return True
+
+    @_answer
+    def known(self) -> list[SourceKey]:
+        self._look()
+        return sorted(self._sources, key=_alphabetical)
+
+    # What is learned on the way.
+
+    @_answer
+    def fingerprints(self, key: SourceKey, incarnation: int) -> dict[int, Fingerprint]:
+        source = self._find(key)
+        if source is None or source.memory.incarnation != incarnation:
+            return {}
+        return dict(source.fingerprints)
+
+    @_answer
+    def learn(
+        self,
+        key: SourceKey,
+        incarnation: int,
+        *,
+        true_sizes: Mapping[int, int],
+        fingerprints: Mapping[int, Fingerprint],
+        learned_to: int,
+    ) -> None:
+        source = self._find(key)
+        if source is None or source.memory.incarnation != incarnation:
+            return
+        source.true_sizes.update((uid, true_sizes[uid]) for uid in source.listed(true_sizes))
+        source.fingerprints.update((uid, fingerprints[uid]) for uid in source.listed(fingerprints))
+        source.memory = evolve(source.memory, learned_to=max(source.memory.learned_to, learned_to))
+
+    # Viewers.
+
+    @_answer
+    def viewing(self, key: SourceKey, viewer: str) -> Viewing | None:
+        source = self._find(key)
+        seen = source.viewers.get(viewer) if source else None
+        if source is None or seen is None or (seen.ranks is None and not seen.kept):
+            return None
+        ranks = array("I") if seen.ranks is None else seen.ranks[:]
+        return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept))
+
+    @_answer
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> None:
+        viewers = self._at(key, viewing.incarnation).viewers
+        viewers.setdefault(viewer, _Viewer()).ranks = viewing.ranks[:]
+
+    @_answer
+    def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> None:
+        self._keep(self._at(key, incarnation), viewer, uids)
+
+    def _keep(self, source: _Source, viewer: str, uids: Sequence[int]) -> None:
+        source.viewers.setdefault(viewer, _Viewer()).kept.update(source.listed(uids))
+
+    # The journal.
+
+    @_answer
+    def write_down(self, key: SourceKey, entries: Sequence[Entry]) -> list[Entry]:
+        source = self._find(key)
+        if source is None or any(entry.incarnation != source.memory.incarnation for entry in entries):
+            raise Overtaken
+        written = []
+        for entry in entries:
+            for other in [other for other in self._journal.values() if other.key == key]:
+                if other.entry.uid == entry.uid:
+                    del self._journal[other.entry.id]
+            self._last_id += 1
+            written.append(evolve(entry, id=self._last_id))
+            self._journal[self._last_id] = _Waiting(key, written[-1], self._seconds())
+        return written
+
+    @_answer
+    def journal(self, key: SourceKey) -> list[Entry]:
+        self._look()
+        return [waiting.entry for waiting in self._journal.values() if waiting.key == key]
+
+    @_answer
+    def advance(self, entries: Sequence[Entry]) -> None:
+        for waiting, entry in self._waiting(entries):
+            waiting.entry = evolve(waiting.entry, stage=entry.stage, due=entry.due, modseq=entry.modseq)
+
+    @_answer
+    def strike(self, entries: Sequence[Entry]) -> None:
+        for _, entry in self._waiting(entries):
+            del self._journal[entry.id]
+
+    @_answer
+    def give_up(self, key: SourceKey, entries: Sequence[Entry]) -> None:
+        for waiting, _ in self._waiting(entries):
+            if waiting.key == key:
+                del self._journal[waiting.entry.id]
+                self._keep(self._sources[key], waiting.entry.viewer, [waiting.entry.uid])
+
+    @_answer
+    def pending(self) -> list[Pending]:
+        self._look()
+        times: dict[SourceKey, list[float]] = {}
+        for waiting in self._journal.values():
+            times.setdefault(waiting.key, []).append(waiting.written)
+        return [Pending(key, len(times[key]), min(times[key])) for key in sorted(times, key=_alphabetical)]
+
+    @_answer
+    def close(self) -> None:
+        self._closed = True
+
+    # Finding.
+
+    def _look(self) -> None:
+        if self._closed:
+            raise StateUnavailable("the bridge is stopping")
+
+    def _find(self, key: SourceKey) -> _Source | None:
+        self._look()
+        return self._sources.get(key)
+
+    def _at(self, key: SourceKey, incarnation: int) -> _Source:
+        source = self._find(key)
+        if source is None or source.memory.incarnation != incarnation:
+            raise Overtaken
+        return source
+
+    def _of_account(self, account: AccountName) -> list[_Source]:
+        return [source for key, source in self._sources.items() if key.account == account]
+
+    def _stored_uids(self, key: SourceKey, incarnation: int) -> frozenset[int]:
+        owners = self._owners.get(key.account, {}).values()
+        return frozenset(o.uid for o in owners if (o.source, o.incarnation) == (key, incarnation))
+
+    def _waiting(self, entries: Sequence[Entry]) -> list[tuple[_Waiting, Entry]]:
+        """Those that still wait in the incarnation that is meant."""
+        self._look()
+        found = [(self._journal.get(entry.id), entry) for entry in entries]
+        return [(w, entry) for w, entry in found if w is not None and w.entry.incarnation == entry.incarnation]
+
+
+def _alphabetical(key: SourceKey) -> tuple[str, str]:
+    return key.account, key.source
+
+
+def _issued(source: _Source) -> tuple[Issued, ...]:
+    """All but what is computed now."""
+    now = (source.memory.incarnation, source.memory.template)
+    spans = sorted(source.ranges, key=lambda span: (span.incarnation, span.template))
+    return tuple(
+        Issued(span.incarnation, UidValidity(span.uidvalidity), span.highest, span.template)
+        for span in spans
+        if (span.incarnation, span.template) != now
+    )
+
+
+def _compute(key: SourceKey, source: _Source, memory: Memory) -> None:
+    """Take down which UIDLs have been computed by now."""
+    now = Issued(memory.incarnation, memory.listing.uidvalidity, memory.highest, memory.template)
+    for span in (*memory.issued, now):
+        same = [s for s in source.ranges if (s.incarnation, s.template) == (span.incarnation, span.template)]
+        highest = max([span.highest, *(s.highest for s in same)])
+        for other in same:
+            source.ranges.remove(other)
+        source.ranges.append(Computed(key, span.incarnation, span.template, span.uidvalidity, highest))

@@ -1,0 +1,496 @@
+# mypy: disallow-untyped-calls=False
+# (Twisted gives its assertions no types.)
+"""What every Store keeps, the one in memory included: tests of what stands above it may believe that one.
+
+The same promises are held against both, and against a file that is closed and opened again before every question.
+"""
+
+from array import array
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from bridge.maildrop.errors import StateUnavailable
+from bridge.maildrop.exceptions import exceptions
+from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
+from bridge.maildrop.retention import Policy
+from bridge.names import AccountName, SourceKey, SourceName, UidValidity
+from bridge.state.memory import MemoryStore
+from bridge.state.store import Overtaken, Pending, Store, UidlTaken
+
+ALICE = SourceKey(AccountName("imaps://imap.example.org alice"))
+WORK = SourceKey(ALICE.account, SourceName("work"))
+BOB = SourceKey(AccountName("imaps://imap.example.org bob"))
+TEMPLATE = "{uidvalidity}.{uid}"
+OTHER_TEMPLATE = "UID{uid}-{uidvalidity}"
+
+
+def listing(uidvalidity: int, uids: Sequence[int]) -> Listing:
+    rows = Listing(UidValidity(uidvalidity), uidnext=max(uids, default=0) + 1, highestmodseq=2**63 - 1, mailbox_id="F1")
+    rows.add(uids, [100 * uid for uid in uids], [-1 if uid == 3 else uid for uid in uids], bytes(u % 2 for u in uids))
+    return rows
+
+
+def memory(uids: Sequence[int] = (), *, uidvalidity: int = 7, **more: Any) -> Memory:
+    settings = {"place": "imaps://imap.example.org alice", "highest": max(uids, default=0), "template": TEMPLATE}
+    return Memory(listing=listing(uidvalidity, uids), **{**settings, **more})
+
+
+def entry(uid: int, *, viewer: str = "", incarnation: int = 1, **more: Any) -> Entry:
+    settings = {"size": 100 * uid, "date": uid, "policy": Policy.TRASH}
+    return Entry(viewer=viewer, incarnation=incarnation, uid=uid, **{**settings, **more})
+
+
+def learned(*uids: int) -> dict[int, Fingerprint]:
+    return {uid: Fingerprint(b"" if uid == 1 else bytes([uid]) * 16, b"h" * 16, f"M{uid}") for uid in uids}
+
+
+class Contract:
+    """The promises. `store` comes from the class that is a test case too."""
+
+    store: Store
+    now = 1_700_000_000.5
+
+    async def refused(self, asked: "Awaitable[object]", error: type[Exception]) -> Exception:
+        try:
+            await asked
+        except error as refusal:
+            return refusal
+        raise AssertionError(f"it does not raise {error}")
+
+    async def first(self, uids: Sequence[int] = (1, 2, 3), key: SourceKey = ALICE, **more: Any) -> Memory:
+        news = News(**{name: more.pop(name) for name in ("given", "carried", "computed") if name in more})
+        return await self.store.remember(key, memory(uids, **more), news)
+
+    async def renewed(self, old: Memory, uids: Sequence[int], news: News, **more: Any) -> Memory:
+        """The mailbox was rebuilt with these UIDs."""
+        issued = (*old.issued, Issued(old.incarnation, old.listing.uidvalidity, old.highest, old.template))
+        settings = {"uidvalidity": 8, "incarnation": old.incarnation + 1, "issued": issued, **more}
+        return await self.store.remember(ALICE, evolve(memory(uids, **settings), version=old.version), news)
+
+    async def again(self, key: SourceKey = ALICE) -> Memory:
+        found = await self.store.recall(key)
+        assert found is not None
+        return found
+
+    # Remembering.
+
+    async def test_nothing_is_known_of_a_stranger(self) -> None:
+        assert await self.store.recall(ALICE) is None
+        assert await self.store.viewing(ALICE, "") is None
+        assert await self.store.journal(ALICE) == []
+        assert await self.store.pending() == []
+        assert await self.store.known() == []
+        assert await self.store.fingerprints(ALICE, 1) == {}
+        assert not await self.store.accept(ALICE)
+
+    async def test_what_was_remembered_comes_back_as_it_was(self) -> None:
+        issued = (Issued(1, UidValidity(5), 17, TEMPLATE), Issued(2, UidValidity(2**32 - 1), 2**32 - 1, OTHER_TEMPLATE))
+        made = memory(
+            (1, 2, 3, 2**32 - 1),
+            incarnation=3,
+            issued=issued,
+            exceptions=exceptions({2: "two", 3: "!three~"}),
+            true_sizes={1: 2**40},
+            learned_to=2,
+            question="3 of 4 messages are not recognised",
+        )
+        stored = await self.store.remember(ALICE, made, News(given={2: "two", 3: "!three~"}))
+        assert stored == evolve(made, version=1)
+        assert await self.store.recall(ALICE) == stored
+
+    async def test_an_empty_mailbox(self) -> None:
+        stored = await self.first(())
+        assert await self.store.recall(ALICE) == stored
+
+    async def test_huge_sizes_and_strange_names(self) -> None:
+        key = SourceKey(AccountName("imaps://h %00 ä'\"; DROP TABLE"), SourceName("☃"))
+        made = memory((1,), place="imaps://h ä\n")
+        made.listing.sizes[0] = 2**64 - 1
+        made.listing.dates[0] = -(2**62)
+        stored = await self.store.remember(key, made, News())
+        assert await self.store.recall(key) == stored
+        assert await self.store.known() == [key]
+
+    async def test_each_change_makes_a_new_version(self) -> None:
+        stored = await self.first()
+        changed = evolve(stored, listing=listing(7, (1, 2, 3, 4)), highest=4)
+        stored = await self.store.remember(ALICE, changed, News(computed=["7.4"]))
+        assert stored == evolve(changed, version=2)
+        assert await self.store.recall(ALICE) == stored
+
+    async def test_a_listing_whose_columns_stay_is_stored_with_its_new_numbers(self) -> None:
+        stored = await self.first()
+        rows = evolve(stored.listing, uidnext=99, highestmodseq=5, mailbox_id="F2")
+        await self.store.remember(ALICE, evolve(stored, listing=rows), News(columns=False))
+        assert (await self.again()).listing == rows
+
+    async def test_what_the_caller_does_to_its_values_changes_nothing_stored(self) -> None:
+        made = memory((1, 2))
+        given = {1: "one"}
+        await self.store.remember(ALICE, made, News(given=given))
+        made.listing.without([1])
+        given[2] = "two"
+        for _ in range(2):
+            found = await self.again()
+            assert (list(found.listing.uids), dict(found.exceptions.items())) == ([1, 2], {1: "one"})
+            found.listing.without([1, 2])
+        ranks = array("I", [2, 1])
+        await self.store.show(ALICE, "", Viewing(incarnation=1, ranks=ranks))
+        ranks.append(3)
+        for _ in range(2):
+            viewing = await self.store.viewing(ALICE, "")
+            assert viewing is not None
+            assert list(viewing.ranks) == [2, 1]
+            viewing.ranks.pop()
+
+    async def test_who_comes_second_is_told_to_think_again(self) -> None:
+        await self.refused(self.store.remember(ALICE, memory((1,), version=1), News()), Overtaken)
+        stored = await self.first()
+        newer = await self.store.remember(ALICE, stored, News(given={1: "first"}))
+        for version in (0, 1, 3):
+            late = evolve(stored, version=version, listing=listing(7, (9,)))
+            await self.refused(self.store.remember(ALICE, late, News(given={9: "second"})), Overtaken)
+        assert await self.again() == evolve(newer, exceptions=exceptions({1: "first"}))
+
+    async def test_sources_are_known_apart(self) -> None:
+        for key, uids in ((BOB, (1,)), (WORK, (2,)), (ALICE, (3,))):
+            await self.store.remember(key, memory(uids, uidvalidity=uids[0]), News())
+        assert await self.store.known() == [ALICE, WORK, BOB]
+        assert [list((await self.again(key)).listing.uids) for key in (BOB, WORK, ALICE)] == [[1], [2], [3]]
+
+    # UIDLs.
+
+    async def test_no_stored_uidl_is_given_to_another_message_of_the_account(self) -> None:
+        stored = await self.first(given={1: "a", 2: "b"})
+        for news, uidls in (
+            (News(given={3: "a"}), {"a"}),
+            (News(given={4: "b"}), {"b"}),
+            (News(carried={3: "a"}), {"a"}),
+            (News(computed=["x", "b", "a"]), {"a", "b"}),
+            (News(given={3: "c", 4: "c"}), {"c"}),
+            (News(given={3: "c"}, computed=["c"]), {"c"}),
+        ):
+            error = await self.refused(self.store.remember(ALICE, stored, news), UidlTaken)
+            assert isinstance(error, UidlTaken)
+            assert error.uidls == uidls
+        assert await self.again() == evolve(stored, exceptions=exceptions({1: "a", 2: "b"}))
+
+    async def test_nor_to_one_of_another_source_of_the_account(self) -> None:
+        await self.first((1, 2), given={1: "a"})
+        error = await self.refused(self.first((5, 6), WORK, uidvalidity=9, given={5: "a", 6: "7.2"}), UidlTaken)
+        assert isinstance(error, UidlTaken)
+        assert error.uidls == {"a", "7.2"}
+        error = await self.refused(self.first((1, 2, 3), WORK, computed=["7.1", "7.2", "7.3"]), UidlTaken)
+        assert isinstance(error, UidlTaken)
+        assert error.uidls == {"7.2"}
+        assert await self.store.recall(WORK) is None
+
+    async def test_other_accounts_have_their_own(self) -> None:
+        await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        await self.first(key=BOB, given={1: "a"}, computed=["7.2", "7.3"])
+        assert dict((await self.again(BOB)).exceptions.items()) == {1: "a"}
+
+    async def test_a_gone_messages_uidl_stays_taken(self) -> None:
+        stored = await self.first((1, 2, 3), given={1: "a"}, computed=["7.2", "7.3"])
+        left = evolve(stored, listing=listing(7, (3,)))
+        stored = await self.store.remember(ALICE, left, News(gone=[1, 2]))
+        assert dict((await self.again()).exceptions.items()) == {}
+        for uidl in ("a", "7.2", "7.3"):
+            error = await self.refused(self.store.remember(ALICE, stored, News(given={4: uidl})), UidlTaken)
+            assert isinstance(error, UidlTaken)
+            assert error.uidls == {uidl}
+
+    async def test_a_message_may_be_given_its_own_uidl_again(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        stored = await self.store.remember(ALICE, stored, News(given={1: "a", 2: "7.2"}, computed=["7.3"]))
+        assert dict((await self.again()).exceptions.items()) == {1: "a", 2: "7.2"}
+
+    async def test_a_message_given_another_uidl_leaves_its_old_ones_taken(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        stored = await self.store.remember(ALICE, stored, News(given={1: "A", 2: "B"}))
+        assert dict((await self.again()).exceptions.items()) == {1: "A", 2: "B"}
+        error = await self.refused(self.store.remember(ALICE, stored, News(given={4: "a", 5: "7.2"})), UidlTaken)
+        assert isinstance(error, UidlTaken)
+        assert error.uidls == {"a", "7.2"}
+
+    async def test_the_old_formats_uidls_stay_taken_after_the_format_has_changed(self) -> None:
+        stored = await self.first((1, 2, 3), computed=["7.1", "7.2", "7.3"])
+        issued = (Issued(1, UidValidity(7), 3, TEMPLATE),)
+        changed = evolve(stored, template=OTHER_TEMPLATE, issued=issued, listing=listing(7, (1, 2, 4)), highest=4)
+        news = News(given={1: "7.1", 2: "7.2"}, gone=[3], computed=["UID4-7"])
+        stored = await self.store.remember(ALICE, changed, news)
+        found = await self.again()
+        assert (found.issued, dict(found.exceptions.items())) == (issued, {1: "7.1", 2: "7.2"})
+        for uidl in ("7.1", "7.3", "UID4-7"):
+            await self.refused(self.store.remember(ALICE, stored, News(given={5: uidl})), UidlTaken)
+        await self.store.remember(ALICE, stored, News(given={5: "7.4"}))
+
+    # A new incarnation.
+
+    async def test_a_rematched_message_carries_its_uidl_along(self) -> None:
+        old = await self.first((1, 2, 3), given={1: "a"}, computed=["7.2", "7.3"])
+        news = News(carried={11: "a", 12: "7.3"}, computed=["8.13"], moves=Moves({1: 11, 3: 12}))
+        stored = await self.renewed(old, (11, 12, 13), news)
+        found = await self.again()
+        assert found == evolve(stored, exceptions=exceptions({11: "a", 12: "7.3"}))
+        assert found.issued == (Issued(1, UidValidity(7), 3, TEMPLATE),)
+        for uidl in ("a", "7.2", "7.3", "8.13"):
+            await self.refused(self.store.remember(ALICE, stored, News(given={14: uidl})), UidlTaken)
+
+    async def test_with_the_same_uidvalidity_too(self) -> None:
+        """The mailbox was rebuilt from a copy: the same numbers, and other messages under them."""
+        old = await self.first((1, 2, 3), computed=["7.1", "7.2", "7.3"])
+        clash = News(carried={1: "7.3"}, computed=["7.2"], moves=Moves({3: 1}))
+        error = await self.refused(self.renewed(old, (1, 2), clash, uidvalidity=7), UidlTaken)
+        assert isinstance(error, UidlTaken)
+        assert error.uidls == {"7.2"}
+        news = News(carried={1: "7.3"}, given={2: "7.2-1"}, moves=Moves({3: 1}))
+        stored = await self.renewed(old, (1, 2), news, uidvalidity=7)
+        assert dict((await self.again()).exceptions.items()) == {1: "7.3", 2: "7.2-1"}
+        await self.refused(self.store.remember(ALICE, stored, News(given={5: "7.2"})), UidlTaken)
+
+    async def test_there_and_back_again(self) -> None:
+        """v1 → v2 → v1: a UIDL follows its message, and what was not carried on is nobody's any more."""
+        first = await self.first((1, 2), computed=["7.1", "7.2"])
+        second = await self.renewed(first, (1,), News(carried={1: "7.2"}, moves=Moves({2: 1})))
+        for news in (News(carried={1: "7.1"}, moves=Moves({1: 1})), News(computed=["7.1"])):
+            await self.refused(self.renewed(second, (1, 2), news, uidvalidity=7), UidlTaken)
+        third = News(carried={1: "7.2"}, given={2: "7.2-1"}, moves=Moves({1: 1}))
+        await self.renewed(second, (1, 2), third, uidvalidity=7)
+        assert dict((await self.again()).exceptions.items()) == {1: "7.2", 2: "7.2-1"}
+
+    async def test_a_gone_messages_uidl_is_not_carried(self) -> None:
+        stored = await self.first((1, 2, 3), given={1: "a"}, computed=["7.2", "7.3"])
+        left = evolve(stored, listing=listing(7, (3,)))
+        stored = await self.store.remember(ALICE, left, News(gone=[1, 2]))
+        for uidl in ("a", "7.2"):
+            news = News(carried={11: uidl}, moves=Moves({3: 11}))
+            await self.refused(self.renewed(stored, (11,), news), UidlTaken)
+
+    async def test_what_was_learned_belongs_to_the_old_incarnation(self) -> None:
+        old = await self.first()
+        await self.store.learn(ALICE, 1, true_sizes={1: 5}, fingerprints=learned(1, 2), learned_to=2)
+        stored = await self.renewed(old, (1, 2), News(moves=Moves({1: 1})), true_sizes={2: 6}, learned_to=1)
+        found = await self.again()
+        assert found == stored
+        assert (found.true_sizes, found.learned_to) == ({2: 6}, 1)
+        assert await self.store.fingerprints(ALICE, 2) == {}
+        assert await self.store.fingerprints(ALICE, 1) == {}
+
+    async def test_every_viewers_order_and_deletions_move_along(self) -> None:
+        old = await self.first((1, 2, 3, 4))
+        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [4, 1, 3])))
+        await self.store.keep(ALICE, "b", 1, [1, 2])
+        await self.renewed(old, (11, 12, 14), News(moves=Moves({1: 12, 3: 11, 4: 14})))
+        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=2, ranks=array("I", [14, 12, 11]))
+        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=2, kept=frozenset({12}))
+
+    async def test_a_deletion_follows_its_message_only_where_that_is_certain(self) -> None:
+        old = await self.first((1, 2, 3, 4))
+        marked = [entry(uid, viewer=f"v{uid}", stage=Stage.SENT, due=5.0, modseq=9) for uid in (1, 2, 3, 4)]
+        written = await self.store.write_down(ALICE, marked)
+        moves = Moves({1: 2, 2: 1, 3: 13}, certain=frozenset({1, 2, 4}))
+        await self.renewed(old, (1, 2, 13), News(moves=moves))
+        followed = [evolve(written[0], uid=2, size=200, date=2), evolve(written[1], uid=1, size=100, date=1)]
+        assert await self.store.journal(ALICE) == [evolve(e, incarnation=2, modseq=0) for e in followed]
+        assert await self.store.viewing(ALICE, "v3") == Viewing(incarnation=2, kept=frozenset({13}))
+        for viewer in ("v1", "v2", "v4"):
+            assert await self.store.viewing(ALICE, viewer) is None
+
+    async def test_an_entry_that_has_moved_is_not_touched_by_who_knows_the_old_one(self) -> None:
+        old = await self.first((1,))
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.renewed(old, (2,), News(moves=Moves({1: 2}, certain=frozenset({1}))))
+        waiting = await self.store.journal(ALICE)
+        assert [(e.id, e.uid) for e in waiting] == [(written[0].id, 2)]
+        await self.store.advance([evolve(written[0], stage=Stage.SENT, modseq=9)])
+        await self.store.strike(written)
+        await self.store.give_up(ALICE, written)
+        assert await self.store.journal(ALICE) == waiting
+        assert await self.store.viewing(ALICE, "") is None
+
+    # Learning.
+
+    async def test_what_is_learned_adds_up_and_makes_no_new_version(self) -> None:
+        stored = await self.first((1, 2, 3, 4))
+        await self.store.learn(ALICE, 1, true_sizes={1: 5}, fingerprints=learned(1, 2), learned_to=2)
+        await self.store.learn(ALICE, 1, true_sizes={1: 7, 3: 2**40}, fingerprints=learned(3), learned_to=1)
+        found = await self.again()
+        assert found == evolve(stored, true_sizes={1: 7, 3: 2**40}, learned_to=2)
+        assert await self.store.fingerprints(ALICE, 1) == learned(1, 2, 3)
+        await self.store.remember(ALICE, evolve(stored, true_sizes={2: 9}), News(columns=False))
+        assert (await self.again()).true_sizes == {1: 7, 3: 2**40}
+
+    async def test_of_another_incarnation_or_a_stranger_nothing_is_learned(self) -> None:
+        stored = await self.first()
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.store.learn(key, incarnation, true_sizes={1: 5}, fingerprints=learned(1), learned_to=3)
+        assert await self.again() == stored
+        assert await self.store.recall(BOB) is None
+
+    async def test_of_gone_messages_nothing_stays_known(self) -> None:
+        stored = await self.first((1, 2, 3))
+        for _ in range(2):
+            await self.store.learn(ALICE, 1, true_sizes={1: 5, 2: 6}, fingerprints=learned(1, 2), learned_to=3)
+            await self.store.keep(ALICE, "a", 1, [1, 2])
+            left = evolve(stored, listing=listing(7, (2, 3)))
+            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3])))
+            stored = await self.store.remember(ALICE, left, News(gone=[1]))
+            assert (await self.again()).true_sizes == {2: 6}
+            assert await self.store.fingerprints(ALICE, 1) == learned(2)
+            shown = Viewing(incarnation=1, ranks=array("I", [2, 3]), kept=frozenset({2}))
+            assert await self.store.viewing(ALICE, "a") == shown
+
+    # Viewers.
+
+    async def test_each_viewer_has_its_own_order_and_deletions(self) -> None:
+        await self.first((1, 2, 3))
+        await self.store.keep(ALICE, "a", 1, [1])
+        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})))
+        await self.store.keep(ALICE, "a", 1, [2, 1, 2])
+        await self.store.show(ALICE, "b", Viewing(incarnation=1))
+        shown = Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({1, 2}))
+        assert await self.store.viewing(ALICE, "a") == shown
+        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1)
+        assert await self.store.viewing(ALICE, "c") is None
+
+    async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
+        await self.first()
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation)), Overtaken)
+            await self.refused(self.store.keep(key, "", incarnation, [1]), Overtaken)
+            await self.refused(self.store.write_down(key, [entry(1, incarnation=incarnation)]), Overtaken)
+        assert await self.store.viewing(ALICE, "") is None
+        assert await self.store.pending() == []
+
+    # The journal.
+
+    async def test_an_entry_waits_until_it_is_struck(self) -> None:
+        await self.first((1, 2, 3))
+        marked = [entry(uid, viewer="scanner", due=0.1 + uid, policy=policy) for uid, policy in enumerate(Policy, 1)]
+        written = await self.store.write_down(ALICE, marked)
+        assert [evolve(e, id=0) for e in written] == marked
+        assert len({e.id for e in written} - {0}) == len(marked)
+        assert await self.store.journal(ALICE) == written
+        assert await self.store.journal(WORK) == []
+        sent = evolve(written[0], stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
+        await self.store.advance([sent, evolve(written[1], stage=Stage.FLAGGED)])
+        await self.store.strike(written[2:])
+        assert await self.store.journal(ALICE) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
+
+    async def test_only_stage_due_and_modseq_advance(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.advance([evolve(written[0], size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
+        assert await self.store.journal(ALICE) == written
+
+    async def test_what_was_struck_stays_struck(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.strike(written)
+        await self.store.advance(written)
+        await self.store.strike(written)
+        await self.store.give_up(ALICE, written)
+        assert await self.store.journal(ALICE) == []
+        assert await self.store.viewing(ALICE, "") is None
+        later = await self.store.write_down(ALICE, [entry(2)])
+        assert later[0].id != written[0].id
+
+    async def test_a_message_waits_only_once(self) -> None:
+        await self.first()
+        await self.first((1,), WORK, uidvalidity=9)
+        others = await self.store.write_down(WORK, [entry(1)])
+        old = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2)])
+        new = await self.store.write_down(ALICE, [entry(1, viewer="b")])
+        assert await self.store.journal(ALICE) == [old[1], *new]
+        assert await self.store.journal(WORK) == others
+        await self.store.strike(old[:1])
+        assert await self.store.journal(ALICE) == [old[1], *new]
+
+    async def test_what_is_given_up_is_kept_from_who_deleted_it(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2, viewer="b"), entry(3)])
+        await self.store.give_up(WORK, written)
+        await self.store.give_up(ALICE, written[:2])
+        assert await self.store.journal(ALICE) == written[2:]
+        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=1, kept=frozenset({1}))
+        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1, kept=frozenset({2}))
+
+    async def test_a_gone_messages_entry_is_struck_by_who_wrote_it(self) -> None:
+        stored = await self.first((1, 2))
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.remember(ALICE, evolve(stored, listing=listing(7, (2,))), News(gone=[1]))
+        assert await self.store.journal(ALICE) == written
+        await self.store.give_up(ALICE, written)
+        assert await self.store.viewing(ALICE, "") is None
+
+    async def test_what_waits_is_counted_with_its_age(self) -> None:
+        await self.first()
+        await self.first(key=BOB)
+        old = await self.store.write_down(BOB, [entry(1), entry(2)])
+        self.now += 60
+        await self.store.write_down(ALICE, [entry(1)])
+        await self.store.write_down(BOB, [entry(3)])
+        start = Contract.now
+        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 3, start)]
+        await self.store.strike(old)
+        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 1, start + 60)]
+
+    # The owner's word.
+
+    async def test_the_owners_word_holds_for_the_next_change(self) -> None:
+        stored = await self.first()
+        assert await self.store.accept(ALICE)
+        found = await self.again()
+        assert found == evolve(stored, accepted=True)
+        changed = await self.store.remember(ALICE, found, News(columns=False))
+        assert not changed.accepted
+        assert not (await self.again()).accepted
+
+    async def test_an_imported_list_overrides_what_messages_had(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        await self.store.import_uidls(ALICE, 1, {1: "old-1", 2: "old-2", 9: "old-9"})
+        found = await self.again()
+        assert found == evolve(stored, version=2, exceptions=exceptions({1: "old-1", 2: "old-2"}))
+        await self.refused(self.store.remember(ALICE, stored, News()), Overtaken)
+        for uidl in ("a", "7.2", "old-1", "old-2"):
+            await self.refused(self.store.remember(ALICE, found, News(given={3: uidl})), UidlTaken)
+        await self.store.import_uidls(ALICE, 1, {1: "a", 2: "7.2", 3: "old-9"})
+        assert dict((await self.again()).exceptions.items()) == {1: "a", 2: "7.2", 3: "old-9"}
+
+    async def test_an_import_that_cannot_be_changes_nothing(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.refused(self.store.import_uidls(key, incarnation, {1: "x"}), Overtaken)
+        lists: tuple[Mapping[int, str], ...] = ({2: "a"}, {2: "x", 1: "x"}, {2: "x", 3: "7.2"})
+        for uidls in lists:
+            await self.refused(self.store.import_uidls(ALICE, 1, uidls), UidlTaken)
+        assert await self.again() == evolve(stored, exceptions=exceptions({1: "a"}))
+
+    # The end.
+
+    async def test_after_the_end_nothing_is_promised(self) -> None:
+        await self.first()
+        await self.store.close()
+        await self.store.close()
+        asks: tuple[Callable[[], Deferred[Any]], ...] = (
+            lambda: self.store.recall(ALICE),
+            lambda: self.store.write_down(ALICE, [entry(1)]),
+            self.store.pending,
+        )
+        for ask in asks:
+            await self.refused(ask(), StateUnavailable)
+
+
+class OnMemory(Contract, TestCase):
+    def setUp(self) -> None:
+        self.store = MemoryStore(lambda: self.now)
+
+    async def test_it_does_not_claim_to_last(self) -> None:
+        assert not self.store.durable
