@@ -4,7 +4,7 @@
 
 from bridge.maildrop.errors import Trouble
 from bridge.upstream.imap_copy import NEWEST
-from tests.upstream.mailserver import BARE, DOVECOT, Store
+from tests.upstream.mailserver import BARE, DOVECOT, Fault, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, replacing, with_messages
 
@@ -101,16 +101,48 @@ class CopyTest(NetworkTestCase):
                 if command != "EXAMINE":
                     self.assertIn(1, store.inbox.messages)
 
+    def test_originals_never_pass_for_copies(self) -> None:
+        """EXAMINE is refused, and the server keeps the mailbox itself selected: every search would find them there."""
+        for again in (False, True):
+            store = self.store(mail("a"))
+            session = self.opened(store)
+
+            def fail(text: str, answer: bytes, store: Store = store) -> bytes:
+                if text.startswith("UID COPY"):
+                    store.trash.messages.clear()
+                if "INTERNALDATE" in text:  # the next exchange is EXAMINE
+                    store.faults = {store.exchanges: Fault.NO}
+                return answer
+
+            store.edit = fail
+            outcome = session.delete(1, again=again)
+            self.assertIn("EXAMINE", store.verbs())
+            self.assertEqual((outcome.left, outcome.certain), ({1}, True))
+            self.assertEqual(store.inbox.messages[1].flags, set())
+
+    def test_two_that_are_alike_need_two_copies(self) -> None:
+        store = self.store(mail("a"), mail("a"))
+        session = self.opened(store)
+
+        def lose(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID COPY"):
+                del store.trash.messages[1]
+            return answer
+
+        store.edit = lose
+        self.assertEqual(session.delete(1, 2).left, {2})
+        self.assertEqual(sorted(store.inbox.messages), [2])
+
     def test_the_mailbox_cannot_be_opened_again_after_the_look(self) -> None:
         """Even where both mailboxes have the same UIDVALIDITY, nothing is marked in the wrong one."""
-        for replaced in (True, False):
+        for new in (b"UIDVALIDITY 8", b"UIDVALIDITY 7] valid\r\n* OK [MAILBOXID (F2)", b""):
             store = self.store(mail("a"))
             store.trash.uidvalidity = 7
             session = self.opened(store)
 
-            def refuse(text: str, answer: bytes, replaced: bool = replaced) -> bytes:
-                if text.startswith("SELECT") and replaced:
-                    return answer.replace(b"UIDVALIDITY 7", b"UIDVALIDITY 8")
+            def refuse(text: str, answer: bytes, new: bytes = new) -> bytes:
+                if text.startswith("SELECT") and new:
+                    return answer.replace(b"UIDVALIDITY 7", new)
                 if text.startswith("SELECT"):
                     return answer.splitlines()[-1].split()[0] + b" NO no\r\n"
                 return answer
