@@ -2,14 +2,19 @@
 
 The first entry whose pattern fits decides. A pattern is a shell glob (*, ?, [seq]) over the whole login, its case
 kept, but for the part behind the last @: a domain is the same in any case (RFC 5321, section 2.4), the part before it
-belongs to the upstream server, which may tell "Ann" from "ann".
+belongs to the upstream server, which may tell "Ann" from "ann". Where the owner allows views by login, the pattern
+meets the login without its view, and so does the upstream server.
 """
 
 from fnmatch import fnmatchcase
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote
 
-from bridge.accounts.account import Account
+from attrs import evolve
+
+from bridge.accounts.account import Account, quoted
+from bridge.accounts.login_view import parse_login, without_view
 from bridge.config import PassThrough
+from bridge.maildrop.view import PLAIN, View
 from bridge.names import AccountName
 
 LONGEST_LOGIN = 1024
@@ -31,21 +36,46 @@ class Directory:
             raise LoginNotAllowed(f"a login of more than {LONGEST_LOGIN} octets")
         if any(octet < 0x20 or octet == 0x7F for octet in login):
             raise LoginNotAllowed("a control character in the login")
-        folded = _folded(_text(login))
         for pattern, entry in self._entries:
-            if fnmatchcase(folded, pattern):
-                return _account(login, entry)
+            name = without_view(login) if entry.login_views else login
+            if fnmatchcase(_folded(_text(name)), pattern):
+                return _account(name, *_seen(entry, login))
         return None
 
 
-def _account(login: bytes, entry: PassThrough) -> Account:
+def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:
+    """The entry as it would stand for the mailbox that the login asks for, and what else it asks for."""
+    if not entry.login_views:
+        return entry, PLAIN
+    try:
+        _, wish = parse_login(login)
+    except ValueError as error:
+        raise LoginNotAllowed(str(error)) from None
+    if wish.mailbox is not None and wish.mailbox != entry.upstream.mailbox:
+        entry = _elsewhere(entry, wish.mailbox)
+    return entry, wish
+
+
+def _elsewhere(entry: PassThrough, mailbox: str) -> PassThrough:
+    """Another mailbox is another account, with a memory of its own."""
+    if entry.upstream.mailbox != "INBOX":
+        raise LoginNotAllowed("another mailbox than the one that the owner named")
+    name = entry.name and f"{entry.name}/{quote(mailbox)}"
+    return evolve(entry, upstream=evolve(entry.upstream, mailbox=mailbox), name=name)
+
+
+def _account(login: bytes, entry: PassThrough, wish: View) -> Account:
+    if not login:
+        raise LoginNotAllowed("an empty login")
     if b"*" in login and not entry.master_users:  # Dovecot's "user*master" opens anybody's mailbox
         raise LoginNotAllowed("a * in the login, which master_users = true would allow")
     local = login.rpartition(b"@")[0] or login
     parts = entry.login.replace("{user}", "\0user\0").replace("{local}", "\0local\0").split("\0")
     values = {"user": login, "local": local}
     sent = b"".join(values[part] if odd % 2 else part.encode() for odd, part in enumerate(parts))
-    return Account(sent, AccountName(f"{entry.upstream} {quote_from_bytes(sent, safe='@+')}"), entry)
+    name = AccountName(f"{entry.name or entry.upstream} {quoted(sent)}")
+    owners = View(since=entry.since, newest=entry.newest, search=entry.search)
+    return Account(sent, name, entry, owners.narrowed(wish), wish.viewer)
 
 
 def _text(octets: bytes) -> str:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.config import PassThrough, Upstream
+from bridge.maildrop.view import PLAIN, View
 
+DAY = 86400.0
 UPSTREAM = Upstream("imap", "tls", "imap.example.org", 993)
 OTHER = Upstream("imap", "tls", "imap.other.example", 993, "My Mail")
 
@@ -112,3 +114,69 @@ def test_a_master_user_s_star_needs_the_owner_s_word() -> None:
         Directory((entry(),)).find(b"ann*admin")
 
     assert found(b"ann*admin", attrs.evolve(entry(), master_users=True)).login == b"ann*admin"
+
+
+VIEWS = attrs.evolve(entry("*@example.org"), login_views=True)
+
+
+def test_a_login_with_a_view_is_the_login_without_it() -> None:
+    account = found(b"recent:ann@EXAMPLE.org#as=phone,newest=5", VIEWS)
+
+    assert account.login == b"ann@EXAMPLE.org"
+    assert account.name == found(b"ann@EXAMPLE.org", VIEWS).name
+    assert account.view == View(since=2592000.0, newest=5, device="phone")
+    assert account.viewer == "as=phone,newest=5,since=2592000"
+    assert found(b"ann@e#as=x", attrs.evolve(VIEWS, users="*", login="{local}")).login == b"ann"
+
+
+def test_where_the_owner_does_not_allow_views_a_login_is_nothing_but_a_login() -> None:
+    account = found(b"recent:ann#as=phone", entry())
+
+    assert (account.login, account.view, account.viewer) == (b"recent:ann#as=phone", PLAIN, "")
+
+
+def test_the_owner_s_view_is_everybody_s_and_changes_nobody_s_name() -> None:
+    owners = attrs.evolve(VIEWS, since=DAY, newest=9, search="FLAGGED")
+
+    assert found(b"ann@example.org", owners).view == View(since=DAY, newest=9, search="FLAGGED")
+    assert found(b"ann@example.org", owners).viewer == ""
+    narrowed = found(b"ann@example.org#newest=5,since=2d", owners)
+    assert narrowed.view == View(since=DAY, newest=5, search="FLAGGED")
+    assert narrowed.viewer == "newest=5,since=172800"
+
+
+def test_another_mailbox_is_another_account() -> None:
+    inbox, archive = found(b"ann@example.org", VIEWS), found(b"ann@example.org#mailbox=My Mail", VIEWS)
+
+    assert archive.passthrough.upstream.mailbox == "My Mail"
+    assert archive.name == archive.place == "imaps://imap.example.org:993/My%20Mail ann@example.org"
+    assert archive.viewer == ""
+    assert found(b"ann@example.org#mailbox=INBOX", VIEWS) == attrs.evolve(inbox, view=PLAIN)
+
+    named = attrs.evolve(VIEWS, name="work")
+    assert found(b"ann@example.org", named).name == "work ann@example.org"
+    assert found(b"ann@example.org#mailbox=a b/c", named).name == "work/a%20b/c ann@example.org"
+
+
+def test_from_a_mailbox_that_the_owner_named_no_login_gets_to_another() -> None:
+    entry_of_archive = attrs.evolve(VIEWS, upstream=OTHER)
+
+    assert found(b"ann@example.org#mailbox=My Mail", entry_of_archive).passthrough == entry_of_archive
+    with pytest.raises(LoginNotAllowed, match="owner named"):
+        Directory((entry_of_archive,)).find(b"ann@example.org#mailbox=INBOX")
+
+
+def test_a_view_that_cannot_be_meant_is_refused_where_its_login_belongs() -> None:
+    plain = entry("*")
+    for login in (b"ann@example.org#newest=x", b"ann@example.org#colour=red"):
+        with pytest.raises(LoginNotAllowed):
+            Directory((VIEWS, plain)).find(login)
+    assert found(b"ann@example.com#newest=x", VIEWS, plain).login == b"ann@example.com#newest=x"
+
+
+def test_a_view_is_no_login_and_hides_no_star() -> None:
+    anybody = attrs.evolve(VIEWS, users="*")
+    for login in (b"#as=x", b"recent:", b"ann*admin#as=x", b"ann#mailbox=%0aX"):
+        with pytest.raises(LoginNotAllowed):
+            Directory((anybody,)).find(login)
+    assert found(b"ann#mailbox=a*b", anybody).passthrough.upstream.mailbox == "a*b"

@@ -1,0 +1,125 @@
+"""Which of the messages one POP3 login sees, and in which order it numbers them.
+
+Numbers are append-only from session to session (S8): what was listed once keeps its place among the others, and what
+comes into sight later comes last, so that a program that looks only behind its last message misses none.
+"""
+
+from array import array
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
+
+from attrs import evolve, frozen
+
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Viewing
+
+_Number = TypeVar("_Number", int, float)
+
+
+@frozen(kw_only=True)
+class View:
+    """What of a mailbox is seen; nothing set: all of it.
+
+    `since`: seconds before now at which the server received it. `newest`: so many at the viewer's first login; it
+    keeps what it was shown and gets everything newer. `search`: IMAP's search keys. `device`: nothing is left out,
+    but what it has deleted under `keep` is remembered for it alone.
+    """
+
+    mailbox: str | None = None
+    since: float | None = None
+    newest: int | None = None
+    search: str | None = None
+    device: str = ""
+
+    @property
+    def hides_nothing(self) -> bool:
+        return self.since is None and self.newest is None and self.search is None
+
+    @property
+    def viewer(self) -> str:
+        """The same text for the same view; "" where nothing is asked for. Another mailbox is another account."""
+        said = [f"as={self.device}"] if self.device else []
+        said += [f"newest={self.newest}"] if self.newest is not None else []
+        said += [f"search={self.search}"] if self.search is not None else []
+        said += [f"since={self.since:.0f}"] if self.since is not None else []
+        return ",".join(said)
+
+    def narrowed(self, wish: "View") -> "View":
+        """This, and of that only what `wish` leaves; the mailbox stays."""
+        both = f"({self.search}) {wish.search}" if self.search and wish.search else None
+        return evolve(
+            self,
+            since=_least(self.since, wish.since),
+            newest=_least(self.newest, wish.newest),
+            search=both or self.search or wish.search,
+            device=wish.device or self.device,
+        )
+
+
+PLAIN = View()
+
+
+def _least(one: _Number | None, other: _Number | None) -> _Number | None:
+    given = [number for number in (one, other) if number is not None]
+    return min(given) if given else None
+
+
+@frozen
+class Selection:
+    """`uids` in the order of their numbers. `ranks`: what has to be stored before they are shown, None for nothing."""
+
+    uids: "array[int]"
+    ranks: "array[int] | None" = None
+
+
+def select(
+    listing: Listing,
+    view: View,
+    viewing: Viewing | None,
+    *,
+    now: float,
+    found: AbstractSet[int] | None = None,
+    hidden: AbstractSet[int] = frozenset(),
+) -> Selection:
+    """What this viewer sees now. `viewing`: what it was shown before, in this incarnation.
+
+    `found`: what `view.search` finds. `hidden`: UIDs in the journal. `now`: seconds since 1970.
+    Without ranks the order is the UIDs': append-only by itself where nothing but deleted messages is left out.
+    """
+    ranks = viewing.ranks if viewing else array("I")
+    kept = viewing.kept if viewing else frozenset[int]()
+    seen = _in_sight(listing, view, now, found, hidden | kept)
+    if view.hides_nothing and not ranks:
+        return Selection(seen)
+    return _ranked(listing, view.newest, ranks, seen)
+
+
+def _in_sight(
+    listing: Listing, view: View, now: float, found: AbstractSet[int] | None, hidden: AbstractSet[int]
+) -> "array[int]":
+    """Ascending; the listing's own column where all of it is seen. A message of unknown date is of any."""
+    uids = listing.uids
+    if any(listing.hidden):
+        uids = array("I", [uid for uid, gone in zip(uids, listing.hidden, strict=True) if not gone])
+    if view.since is not None:
+        old = {uid for uid, date in zip(listing.uids, listing.dates, strict=True) if 0 <= date < now - view.since}
+        hidden = hidden | old
+    if hidden:
+        uids = array("I", [uid for uid in uids if uid not in hidden])
+    if found is not None:
+        uids = array("I", [uid for uid in uids if uid in found])
+    return uids
+
+
+def _ranked(listing: Listing, newest: int | None, ranks: "array[int]", seen: "array[int]") -> Selection:
+    known, floor = set(ranks), min(ranks, default=0)
+    new = array("I", [uid for uid in seen if uid not in known])
+    if newest is not None:
+        new = array("I", [uid for uid in new if uid > floor]) if ranks else new[-newest:]
+    in_sight = set(seen)
+    order = array("I", [uid for uid in ranks if uid in in_sight]) + new
+    if not new:
+        return Selection(order)
+    # What is gone never comes back. The lowest stays all the same: it is the floor under what `newest` lets in.
+    there = {*listing.uids, floor}
+    return Selection(order, array("I", [uid for uid in ranks if uid in there]) + new)
