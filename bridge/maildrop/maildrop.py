@@ -3,62 +3,90 @@
 Numbers are 1..n without gaps at login and never change in the session (S8); a marked message keeps its number.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import not_
+from types import MappingProxyType
 
 from bridge.maildrop.errors import MessageMarked, NoSuchMessage, TooManyDeletions
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.uidl import UidlFormat
+from bridge.maildrop.uidl import Uidls
 from bridge.names import MessageNumber, Uid, Uidl
+
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 class Maildrop:
-    """What one POP3 session sees. Raises NoSuchMessage and MessageMarked for numbers that cannot be meant."""
+    """What one POP3 session sees. Raises NoSuchMessage and MessageMarked for numbers that cannot be meant.
 
-    def __init__(self, listing: Listing, uidl_format: UidlFormat, *, max_deletions: int | None = None) -> None:
-        self._listing = listing.visible()
-        self._format = uidl_format
+    `uids`: of messages in the listing, in the order of their numbers. `true_sizes`: by UID, where the octets that RETR
+    sends are known to be others than RFC822.SIZE (S9). The listing is looked into as long as the session lives.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        uids: "array[int]",
+        uidls: Uidls,
+        *,
+        true_sizes: Mapping[int, int] = _NOTHING,
+        max_deletions: int | None = None,
+    ) -> None:
+        self._listing = listing
+        self._uids = listing.uids if uids == listing.uids else uids
+        self._sizes = self._shown_sizes(true_sizes)
+        self._uidls = uidls
         self._max_deletions = max_deletions
-        self._marked = bytearray(len(self._listing))
-        self.count = len(self._listing)
-        self.octets = self._all_octets = sum(self._listing.sizes)
+        self._marked = bytearray(len(self._uids))
+        self.count = len(self._uids)
+        self.octets = self._all_octets = sum(self._sizes)
         self.refused_marks = 0
         self.last = 0
 
     def __len__(self) -> int:
         """How many numbers there are, marked ones included."""
-        return len(self._listing)
+        return len(self._uids)
 
     def size(self, number: MessageNumber) -> int:
+        """As LIST shows it."""
+        return self._sizes[self._place(number)]
+
+    def listed_size(self, number: MessageNumber) -> int:
+        """RFC822.SIZE, as upstream gave it."""
         return self._listing.sizes[self._row(number)]
 
+    def date(self, number: MessageNumber) -> int:
+        """INTERNALDATE in epoch seconds, -1 where unknown."""
+        return self._listing.dates[self._row(number)]
+
     def uid(self, number: MessageNumber) -> Uid:
-        return Uid(self._listing.uids[self._row(number)])
+        return Uid(self._uids[self._place(number)])
 
     def uidl(self, number: MessageNumber) -> Uidl:
-        return self._format.uidl(self._listing.uidvalidity, self.uid(number))
+        return self._uidls.uidl(self.uid(number))
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """(number, size) of every unmarked message, ascending."""
-        return zip(self._unmarked(range(1, len(self) + 1)), self._unmarked(self._listing.sizes), strict=True)
+        return zip(self._unmarked(range(1, len(self) + 1)), self._unmarked(self._sizes), strict=True)
 
     def uidls(self) -> Iterator[tuple[int, str]]:
         """(number, UIDL) of every unmarked message, ascending."""
-        uidls = self._format.uidls(self._listing.uidvalidity, self._unmarked(self._listing.uids))
+        uidls = self._uidls.uidls(self._unmarked(self._uids))
         return zip(self._unmarked(range(1, len(self) + 1)), uidls, strict=True)
 
     def mark(self, number: MessageNumber) -> None:
         """DELE. Beyond `max_deletions` it is refused, and QUIT then deletes nothing at all (S21)."""
-        row = self._row(number)
+        place = self._place(number)
         if self._max_deletions is not None and len(self) - self.count >= self._max_deletions:
             self.refused_marks += 1
             raise TooManyDeletions(
                 f"more than {self._max_deletions} deletions in one session are not allowed; nothing will be deleted"
             )
-        self._marked[row] = 1
+        self._marked[place] = 1
         self.count -= 1
-        self.octets -= self._listing.sizes[row]
+        self.octets -= self._sizes[place]
         self.last = max(self.last, number)
 
     def reset(self) -> None:
@@ -76,7 +104,16 @@ class Maildrop:
 
     def marked(self) -> list[int]:
         """The UIDs to delete, ascending."""
-        return [uid for uid, marked in zip(self._listing.uids, self._marked, strict=True) if marked]
+        return sorted(compress(self._uids, self._marked))
+
+    def _shown_sizes(self, true_sizes: Mapping[int, int]) -> "array[int]":
+        """The listing's own column wherever it says what is shown: 100,000 messages are not copied for nothing."""
+        listing, sizes = self._listing, self._listing.sizes
+        if self._uids is not listing.uids:
+            sizes = array("Q", [sizes[bisect_left(listing.uids, uid)] for uid in self._uids])
+        if true_sizes:
+            sizes = array("Q", [true_sizes.get(uid, size) for uid, size in zip(self._uids, sizes, strict=True)])
+        return sizes
 
     def _unmarked(self, column: Sequence[int]) -> Iterable[int]:
         """At the cost of what is shown, and next to nothing for what is not: a client may ask again and again."""
@@ -84,9 +121,13 @@ class Maildrop:
             return column
         return compress(column, map(not_, self._marked)) if self.count else ()
 
-    def _row(self, number: MessageNumber) -> int:
+    def _place(self, number: MessageNumber) -> int:
         if not 1 <= number <= len(self):
             raise NoSuchMessage(f"no message {number}, there are {len(self)}")
         if self._marked[number - 1]:
             raise MessageMarked(f"message {number} is deleted")
         return number - 1
+
+    def _row(self, number: MessageNumber) -> int:
+        """Where it stands in the listing."""
+        return bisect_left(self._listing.uids, self.uid(number))
