@@ -17,10 +17,14 @@ from bridge.imap.commands import (
     Enable,
     FetchBody,
     FetchFlags,
+    FetchHeaders,
+    FetchIds,
     FetchListing,
+    FetchStates,
     Identify,
     ListMailboxes,
     Search,
+    Select,
     Store,
     Tag,
 )
@@ -35,19 +39,21 @@ from bridge.imap.responses import (
     Response,
     Rights,
     Searched,
+    Vanished,
 )
 from bridge.names import Uid
 
 _ASKED_BY: dict[type, tuple[type, ...]] = {
     Capabilities: (Capability,),
     Enabled: (Enable,),
-    Fetched: (FetchFlags, FetchListing, Store),
+    Fetched: (FetchFlags, FetchHeaders, FetchIds, FetchListing, FetchStates, Store),
     Identified: (Identify,),
     Listed: (ListMailboxes,),
     MailboxStatus: (AskStatus,),
     Namespaces: (AskNamespace,),
     Rights: (AskRights,),
     Searched: (Search,),
+    Vanished: (Select,),
 }
 
 
@@ -75,7 +81,7 @@ class InFlight:
         return tag or next(iter(self.commands), None)
 
     def body_asker(self, uid: Uid | None, section: str, origin: int | None) -> Tag | None:
-        """The FetchBody that this body answers; None for one that nobody asked for."""
+        """The command that this body answers; None for one that nobody asked for."""
         tag = self._first(
             lambda command: (
                 isinstance(command, FetchBody)
@@ -86,6 +92,8 @@ class InFlight:
         )
         if tag is not None:
             self._answered.add(tag)
+        elif section.startswith("HEADER.FIELDS ("):  # in whatever order and quotation marks the server names them
+            tag = self._first(lambda command: isinstance(command, FetchHeaders))
         return tag
 
     def _first(self, asks: Callable[[Command], bool]) -> Tag | None:

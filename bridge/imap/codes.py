@@ -15,7 +15,7 @@ _STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: +(.*))?", re.IGNORECASE | re.
 # PERMANENTFLAGS first: a keyword in its list may hold a bracket.
 _CODE = re.compile(rb"\[(PERMANENTFLAGS) +(\([^()]*\)) *\] ?|\[([A-Z][A-Z0-9.=_-]*)(?: +([^\]]*))?\] ?", re.IGNORECASE)
 
-_NUMBERS = {"UIDVALIDITY": U32, "UIDNEXT": U32, "UNSEEN": U32, "MESSAGELIMIT": U32, "HIGHESTMODSEQ": U64}
+_NUMBERS = {"UIDVALIDITY": U32, "UIDNEXT": U32, "UNSEEN": U32, "HIGHESTMODSEQ": U64}
 
 
 def read_status(octets: bytes, *, uids: int, met: Met = ignore) -> Status:
@@ -45,7 +45,6 @@ def _read_code(said: bytes, uids: int) -> tuple[Code | None, bytes]:
 def _read_arguments(name: str, octets: bytes, uids: int) -> CodeArguments:
     cursor = Cursor([octets])
     if name in _NUMBERS:
-        # MESSAGELIMIT may name the last UID dealt with as well (RFC 9738); what is missing is asked for anyway.
         return cursor.number(_NUMBERS[name])
     match name:
         case "CAPABILITY":
@@ -58,10 +57,20 @@ def _read_arguments(name: str, octets: bytes, uids: int) -> CodeArguments:
             uidvalidity = cursor.number()
             cursor.blank()
             return Appended(uidvalidity, read_numbers(cursor.atom(), uids))
+        case "MESSAGELIMIT":
+            return _read_limit(cursor)
         case "MODIFIED":
             return tuple(read_numbers(cursor.atom(), uids))
         case _:
             return octets
+
+
+def _read_limit(cursor: Cursor) -> tuple[int, ...]:
+    limit = cursor.number()
+    if cursor.finished():
+        return (limit,)
+    cursor.blank()
+    return limit, cursor.number()
 
 
 def _read_copied(cursor: Cursor, uids: int) -> Copied:

@@ -7,7 +7,7 @@ from typing import NewType
 
 from attrs import frozen
 
-from bridge.imap.writing import CRITERION, FLAG, SECTION, SET, Context, Line, base64_line, checked
+from bridge.imap.writing import ATOM, CRITERION, FLAG, SECTION, SET, Context, Line, base64_line, checked
 from bridge.names import Uid
 from bridge.secret import Secret
 
@@ -90,13 +90,18 @@ class Enable:
 
 @frozen
 class Select:
+    """`since`: the UIDVALIDITY and HIGHESTMODSEQ that are known; what vanished since is told (QRESYNC, RFC 7162)."""
+
     mailbox: str
     condstore: bool = False
+    since: tuple[int, int] | None = None
 
     def write(self, line: Line) -> None:
         line.say("SELECT")
         line.mailbox(self.mailbox)
-        if self.condstore:
+        if self.since is not None:
+            line.say(f"(QRESYNC ({self.since[0]:d} {self.since[1]:d}))")
+        elif self.condstore:
             line.say("(CONDSTORE)")
 
 
@@ -184,6 +189,48 @@ class FetchFlags:
         line.say("UID FETCH")
         line.word(self.uids, SET)
         line.say("(UID FLAGS)")
+
+
+@frozen
+class FetchStates:
+    """Messages as they are now. `modseq` is only for mailboxes that have told a HIGHESTMODSEQ (RFC 7162)."""
+
+    uids: str
+    modseq: bool = False
+
+    def write(self, line: Line) -> None:
+        line.say("UID FETCH")
+        line.word(self.uids, SET)
+        line.say(f"(UID RFC822.SIZE INTERNALDATE FLAGS{' MODSEQ' if self.modseq else ''})")
+
+
+@frozen
+class FetchIds:
+    """`item`: EMAILID (RFC 8474) or Gmail's X-GM-MSGID."""
+
+    uids: str
+    item: str
+
+    def write(self, line: Line) -> None:
+        line.say("UID FETCH")
+        line.word(self.uids, SET)
+        line.words(("UID", self.item))
+
+
+@frozen
+class FetchHeaders:
+    """These header fields of many messages; `items` are asked for with them. Marks nothing."""
+
+    uids: str
+    fields: tuple[str, ...]
+    items: tuple[str, ...] = ()
+
+    def write(self, line: Line) -> None:
+        line.say("UID FETCH")
+        line.word(self.uids, SET)
+        items = "".join(f" {checked(item, ATOM)}" for item in self.items)
+        fields = " ".join(checked(field, ATOM) for field in self.fields)
+        line.say(f"(UID{items} BODY.PEEK[HEADER.FIELDS ({fields})])")
 
 
 @frozen
@@ -311,6 +358,9 @@ Command = (
     | AskRights
     | FetchListing
     | FetchFlags
+    | FetchStates
+    | FetchIds
+    | FetchHeaders
     | FetchBody
     | Store
     | Expunge

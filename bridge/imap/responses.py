@@ -37,8 +37,9 @@ CodeArguments = int | frozenset[str] | Copied | Appended | tuple[int, ...] | byt
 class Code:
     """A response code; `name` in upper case.
 
-    Arguments: int for UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ, UNSEEN and MESSAGELIMIT; frozenset for CAPABILITY (upper
-    case) and PERMANENTFLAGS; Copied, Appended; a tuple of UIDs for MODIFIED; for every other code the octets as sent.
+    Arguments: int for UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ and UNSEEN; frozenset for CAPABILITY (upper case) and
+    PERMANENTFLAGS; Copied, Appended; a tuple of UIDs for MODIFIED, of the limit and the lowest UID that was dealt with,
+    if it is told, for MESSAGELIMIT (RFC 9738); for every other code the octets as sent.
     """
 
     name: str

@@ -7,13 +7,13 @@ the connection ends every command in flight with the same Trouble.
 from collections.abc import Callable
 from typing import Protocol as Shape
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from bridge.imap import commands, responses
+from bridge.imap import commands
 from bridge.imap.client import (
     BodyAbsent,
     BodyBegan,
@@ -34,13 +34,13 @@ from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Response, Status, StatusKind
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.names import Uid
+from bridge.upstream.imap_answers import Answer, Kept
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
 
-DRAIN_AT_MOST = 256 * 1024  # octets of an unwanted literal; with more to come a new connection is cheaper
+__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Trace", "Wire"]
 
-KEPT_AT_MOST = 16 * 1024 * 1024
-"""Octets kept of the answers to one command, about: four million UIDs, or the flags of a hundred thousand messages."""
+DRAIN_AT_MOST = 256 * 1024  # octets of an unwanted literal; with more to come a new connection is cheaper
 
 CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
 CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
@@ -55,6 +55,13 @@ class Body(Shape):
     def begin(self, size: int, flow: "ImapConnection") -> None: ...
 
     def write(self, octets: bytes) -> None: ...
+
+
+class Bodies(Body, Shape):
+    """Who takes those of many messages, one after the other."""
+
+    def end(self, uid: Uid | None) -> None:
+        """Whose body it was; None where the server never says."""
 
 
 class Wire(Shape):
@@ -75,39 +82,16 @@ class Wire(Shape):
     def startTLS(self, context: IOpenSSLClientConnectionCreator) -> None: ...
 
 
-@frozen
-class Answer:
-    """A tagged reply and the data that came for it."""
-
-    status: Status
-    responses: list[Response]
-
-    @property
-    def ok(self) -> bool:
-        return self.status.kind is StatusKind.OK
-
-
 @define(eq=False)
 class _Asked:
     command: Command
     answer: "Deferred[Answer]"
     rows: Callable[[ListingRows], None] | None
     body: Body | None
+    bodies: Bodies | None
     challenged: Callable[[bytes], None] | None
-    data: list[Response] = field(factory=list)
-    kept: int = 0
+    kept: Kept = field(factory=Kept)
     challenges: int = 0
-
-
-# Which untagged data a command is asked for; anything else is news about the mailbox or of no interest.
-_WANTED: dict[type[Command], tuple[type[Response], ...]] = {
-    commands.ListMailboxes: (responses.Listed,),
-    commands.Search: (responses.Searched,),
-    commands.FetchFlags: (responses.Fetched,),
-    commands.AskRights: (responses.Rights,),
-    commands.AskStatus: (responses.MailboxStatus,),
-    commands.Identify: (responses.Identified,),
-}
 
 
 class ImapConnection(Protocol):
@@ -134,6 +118,7 @@ class ImapConnection(Protocol):
         self._trace = trace
         self._asked: dict[Tag, _Asked] = {}
         self._body: Body | None = None
+        self._bodies: Bodies | None = None  # the same, where it is one of many
         self._body_uid: Uid | None = None
         self._timer: IDelayedCall | None = None
         self._paused = False
@@ -151,6 +136,7 @@ class ImapConnection(Protocol):
         *,
         rows: Callable[[ListingRows], None] | None = None,
         body: Body | None = None,
+        bodies: Bodies | None = None,
         challenged: Callable[[bytes], None] | None = None,
     ) -> "Deferred[Answer]":
         """Send it behind whatever is in flight. Cancelling gives the whole connection up."""
@@ -161,7 +147,7 @@ class ImapConnection(Protocol):
         tag = self.client.send(command)
         if isinstance(command, commands.Select | commands.Examine):
             self.mailbox = Selected()
-        self._asked[tag] = _Asked(command, answer, rows, body, challenged)
+        self._asked[tag] = _Asked(command, answer, rows, body, bodies, challenged)
         if self._trace is not None:
             self._trace("c", f"{tag} {command!r}")
         self._flush()
@@ -317,13 +303,8 @@ class ImapConnection(Protocol):
 
     def _keep(self, response: Response, tag: Tag | None) -> None:
         asked = self._asked.get(tag) if tag is not None else None
-        if asked is None or not isinstance(response, _WANTED.get(type(asked.command), ())):
-            return
-        asked.kept += _weight(response)
-        if asked.kept > KEPT_AT_MOST:
-            raise ProtocolViolation(f"more than {KEPT_AT_MOST} octets of answers to one command")
-        asked.data.append(response)
-        self._progress()
+        if asked is not None and asked.kept.keep(asked.command, response):
+            self._progress()
 
     def _completed(self, tag: Tag, status: Status) -> None:
         asked = self._asked.pop(tag)
@@ -331,19 +312,26 @@ class ImapConnection(Protocol):
         self.resume()
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
-        asked.answer.callback(Answer(evolve(status, text=self._cleaned(status.text)), asked.data))
+        asked.answer.callback(Answer(evolve(status, text=self._cleaned(status.text)), asked.kept.data))
 
     def _body_begins(self, size: int, tag: Tag | None) -> None:
         """A body that nobody asked for has no tag: it is read over."""
         asked = self._asked.get(tag) if tag is not None else None
-        self._body = self._body_uid = None
-        if asked is not None and asked.body is not None and isinstance(asked.command, commands.FetchBody):
+        self._body = self._bodies = self._body_uid = None
+        if asked is None:
+            return
+        if asked.body is not None and isinstance(asked.command, commands.FetchBody):
             self._body, self._body_uid = asked.body, asked.command.uid
+        else:
+            self._body = self._bodies = asked.bodies
+        if self._body is not None:
             self._body.begin(size, self)
             self._progress()
 
     def _body_ends(self, uid: Uid | None) -> None:
-        self._body = None
+        if self._bodies is not None:
+            self._bodies.end(uid)
+        self._body = self._bodies = None
         if self._body_uid is not None and uid is not None and uid != self._body_uid:
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
 
@@ -385,16 +373,3 @@ class ImapConnection(Protocol):
         for one in asked:
             if not one.answer.called:
                 one.answer.errback(trouble)
-
-
-def _weight(response: Response) -> int:
-    """About how many octets of memory it takes."""
-    match response:
-        case responses.Searched(uids, _):
-            return 100 + 4 * len(uids)
-        case responses.Identified(fields):
-            return sum(200 + len(name) + len(value or "") for name, value in fields.items())
-        case responses.Fetched(flags=frozenset(flags)):
-            return 200 + sum(60 + len(flag) for flag in flags)
-        case _:
-            return 100 + len(repr(response))

@@ -7,59 +7,29 @@ message ends that message.
 from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, evolve
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from bridge.config import PassThrough
 from bridge.imap import responses
-from bridge.imap.client import ListingRows
-from bridge.imap.commands import (
-    AskRights,
-    Enable,
-    FetchBody,
-    FetchFlags,
-    FetchListing,
-    Identify,
-    Noop,
-    Search,
-    Select,
-)
-from bridge.imap.responses import Status
-from bridge.maildrop.errors import (
-    ListingIncomplete,
-    MailboxReplaced,
-    MessageGone,
-    RetrievalRefused,
-    Trouble,
-    UpstreamUnavailable,
-    UpstreamUnsuitable,
-)
+from bridge.imap.commands import FetchBody, FetchFlags, Noop
+from bridge.maildrop import retention
+from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.retention import Mailbox, Policy, refusal, unkeepable
-from bridge.maildrop.source import Deletion, Sink
-from bridge.names import Uid, UidValidity, uid_set
+from bridge.maildrop.memory import Fingerprint
+from bridge.maildrop.retention import Mailbox, Policy
+from bridge.maildrop.source import Deletion, Look, Sink
+from bridge.names import Uid
+from bridge.upstream import imap_inquiries as inquiries
 from bridge.upstream.imap_connection import Answer, ImapConnection
-from bridge.upstream.imap_deletion import batches, carry_out
-from bridge.upstream.targets import ask_for_targets, find_targets, targets_from
-from bridge.upstream.together import together
-from bridge.version import __version__
-from bridge.violation import ProtocolViolation
-
-WHO_WE_ARE = (("name", "Popbridge"), ("version", __version__))
-"""RFC 2971. NetEase's servers refuse SELECT to clients that do not say who they are."""
+from bridge.upstream.imap_deletion import carry_out
+from bridge.upstream.imap_opening import Opened, open_mailbox
+from bridge.upstream.imap_searching import found_by_owner
+from bridge.upstream.selected import Selected
+from bridge.upstream.targets import find_targets
 
 KEEP_ALIVE = 240
 """Seconds between NOOPs: under the 5 minutes after which the strictest servers and NATs drop idle connections."""
-
-ROUNDS = 3
-"""How often a listing that fell short, or changed meanwhile, is caught up before the login is refused."""
-
-SPARE_ROWS = 1000
-"""Rows beyond two for each message that a listing may have, for messages that were told of twice or are new."""
-
-MISSING_AT_ONCE = 50_000
-"""Rows asked for in one command when a listing came incomplete."""
 
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
@@ -74,9 +44,9 @@ class ImapSource:
     def __init__(self, reach: Reach, account: PassThrough, clock: IReactorTime) -> None:
         self._reach = reach
         self._account = account
-        self._policy = Policy(account.delete)
         self._connection: ImapConnection | None = None
-        self._uidvalidity: int | None = None  # of the mailbox as it was listed
+        self._witness: ImapConnection | None = None  # the connection that listed, or looked last
+        self._listed: Listing | None = None
         self._mailbox: Mailbox | None = None
         self._keep_alive = LoopingCall(self._stay)
         self._keep_alive.clock = clock
@@ -86,12 +56,18 @@ class ImapSource:
         """What the mailbox allows; None until it was opened."""
         return self._mailbox
 
-    async def list(self) -> Listing:
-        listing = Listing(UidValidity(0))
-        connection = await self._open(listing)
-        self._uidvalidity = connection.mailbox.uidvalidity
-        self._keep_alive.start(KEEP_ALIVE, now=False)
-        return listing
+    @property
+    def unbroken(self) -> bool:
+        witness = self._witness
+        return witness is not None and witness.ended is None and not self._is_replaced(witness.mailbox)
+
+    async def list(self, known: Listing | None = None) -> Listing:
+        opened = await self._open(listing=True, known=known)
+        assert opened.listing is not None
+        self._listed, self._witness = opened.listing, self._connection
+        if not self._keep_alive.running:
+            self._keep_alive.start(KEEP_ALIVE, now=False)
+        return opened.listing
 
     async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
         body = _Whole(sink, size)
@@ -122,16 +98,42 @@ class ImapSource:
                 return
             count *= 4
 
-    async def delete(self, uids: Sequence[int], policy: Policy, again: bool = False) -> Deletion:
+    async def search(self, criteria: str) -> frozenset[int]:
+        return await found_by_owner(await self._ready(), criteria)
+
+    async def stable_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        return await inquiries.stable_ids(await self._ready(), uids)
+
+    async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
+        return await inquiries.fingerprints(await self._ready(), uids)
+
+    async def look(self, uids: Sequence[int]) -> dict[int, Look]:
+        connection = await self._ready()
+        looks = await inquiries.look(connection, uids)
+        self._witness = connection
+        return looks
+
+    def refusal(self, policy: Policy) -> str:
+        assert self._mailbox is not None, "refusal before list"
+        return retention.refusal(policy, self._mailbox)
+
+    async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
+        connection = self._witness
+        assert connection is not None, "delete before list"
         assert self._mailbox is not None, "delete before list"
-        if policy is not self._policy and policy.moves:  # promised when the account had another policy
-            found = await find_targets(await self._ready(), self._account, policy)
-            self._mailbox = evolve(self._mailbox, targets={**self._mailbox.targets, **found})
-        why = refusal(policy, self._mailbox)
+        if connection.ended is not None:
+            raise UpstreamUnavailable("the connection to upstream was lost", detail=connection.ended.detail)
+        self._refuse_another(connection)
+        mailbox = self._mailbox
+        if policy.moves and policy not in mailbox.targets:
+            self._mailbox = mailbox = evolve(mailbox, targets=await find_targets(connection, self._account, policy))
+        why = retention.refusal(policy, mailbox)
         if why:
             return Deletion(len(uids), frozenset(uids), why)
-        connection = await self._ready()
-        return await carry_out(connection, policy, self._mailbox, self._account, uids, again=again)
+        return await carry_out(connection, policy, mailbox, self._account, uids, again=again)
+
+    async def mark_seen(self, uids: Sequence[int]) -> None:
+        await inquiries.mark_seen(await self._ready(), uids)
 
     def close(self) -> None:
         self._rest()
@@ -154,74 +156,41 @@ class ImapSource:
     async def _ready(self) -> ImapConnection:
         connection = self._connection
         if connection is None or connection.ended is not None:
-            connection = await self._open(None)
-        if connection.mailbox.uidvalidity != self._uidvalidity:
-            connection.abandon()
-            raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
+            await self._open(listing=False)
+            connection = self._connection
+        assert connection is not None
+        self._refuse_another(connection)
         return connection
 
-    async def _open(self, listing: Listing | None) -> ImapConnection:
-        """Connect, select and look at what the mailbox allows; with a listing, fetch it in the same write."""
-        connection = await self._reach()
+    def _refuse_another(self, connection: ImapConnection) -> None:
+        if self._is_replaced(connection.mailbox):
+            connection.abandon()
+            raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
+
+    def _is_replaced(self, mailbox: Selected) -> bool:
+        """S1, as far as SELECT tells."""
+        listed = self._listed
+        assert listed is not None, "nothing was listed"
+        return (
+            mailbox.uidvalidity != listed.uidvalidity
+            or (bool(listed.mailbox_id and mailbox.mailbox_id) and mailbox.mailbox_id != listed.mailbox_id)
+            or (len(listed) > 0 and mailbox.uidnext is not None and mailbox.uidnext <= listed.uids[-1])
+        )
+
+    async def _open(self, *, listing: bool, known: Listing | None = None) -> Opened:
+        """On the connection that there is, if nothing is under way there, else on a new one."""
+        connection = self._connection
+        if connection is None or not connection.reusable:
+            if connection is not None:
+                connection.abandon()
+            connection = await self._reach()
         try:
-            await self._select(connection, listing)
+            opened = await open_mailbox(connection, self._account, listing=listing, known=known)
         except BaseException:
             connection.abandon()
             raise
-        self._connection = connection
-        return connection
-
-    async def _select(self, connection: ImapConnection, listing: Listing | None) -> None:
-        has = connection.client.capabilities
-        name = self._account.upstream.mailbox
-        before: list[Deferred[Answer]] = []
-        if "ID" in has:
-            before.append(connection.ask(Identify(WHO_WE_ARE)))
-        if "ENABLE" in has and "UTF8=ACCEPT" in has:
-            before.append(connection.ask(Enable(("UTF8=ACCEPT",))))  # always or never, whatever the client says (S11)
-        if not name.isascii():
-            await together(*before)  # a name is written in UTF-8 once that is enabled
-            before = []
-        targets = ask_for_targets(connection, self._account, self._policy)
-        selecting = connection.ask(Select(name))
-        rights = connection.ask(AskRights(name)) if "ACL" in has else None
-        adder = _adder(connection, listing) if listing is not None else None
-        rows = connection.ask(FetchListing("1:*"), rows=adder) if adder is not None else None
-        asked = [d for d in (*before, targets, selecting, rights, rows) if d is not None]
-        answers = dict(zip(map(id, asked), await together(*asked), strict=True))
-
-        selected = answers[id(selecting)]
-        if not selected.ok:
-            raise _not_opened(name, selected.status)
-        if not connection.mailbox.uidvalidity:  # 0 is none (RFC 9051, section 2.3.1.1)
-            raise UpstreamUnsuitable(f"the mailbox {name} has no UIDVALIDITY: its messages have no lasting names")
-        self._mailbox = self._seen(connection, selected, answers.get(id(targets)), answers.get(id(rights)))
-        why = unkeepable(self._policy, self._mailbox)
-        if why:
-            raise UpstreamUnsuitable(why)
-        if listing is not None:
-            listing.uidvalidity = UidValidity(connection.mailbox.uidvalidity)
-            listing.settle()
-            await _complete(connection, listing, fetched=answers[id(rows)].ok)
-
-    def _seen(
-        self, connection: ImapConnection, selected: Answer, targets: Answer | None, rights: Answer | None
-    ) -> Mailbox:
-        has = connection.client.capabilities
-        granted = [
-            r.rights for r in (rights.responses if rights is not None else ()) if isinstance(r, responses.Rights)
-        ]
-        code = selected.status.code
-        return Mailbox(
-            read_only=code is not None and code.name == "READ-ONLY",
-            flags_kept=connection.mailbox.flags_kept,
-            rights=granted[0] if granted else None,
-            can_move="MOVE" in has or "IMAP4REV2" in has,
-            can_expunge_by_uid="UIDPLUS" in has or "IMAP4REV2" in has,
-            name=self._account.upstream.mailbox,
-            targets=targets_from(self._account, targets),
-            flag_deletes="X-GM-EXT-1" in has and self._account.gmail_auto_expunge,
-        )
+        self._connection, self._mailbox = connection, opened.mailbox
+        return opened
 
     async def _fetch(self, command: FetchBody, body: "_Whole | _Part") -> Answer:
         """One retry on a new connection when the old one died before the first octet."""
@@ -285,72 +254,3 @@ class _Part:
     def write(self, octets: bytes) -> None:
         self.octets += len(octets)
         self.sink.write(octets)
-
-
-def _adder(connection: ImapConnection, listing: Listing) -> Callable[[ListingRows], None]:
-    def add(rows: ListingRows) -> None:
-        if len(listing) > 2 * (connection.mailbox.exists or 0) + SPARE_ROWS:
-            raise ProtocolViolation(f"more than {len(listing)} rows for {connection.mailbox.exists} messages")
-        hidden = bytes(rows.deleted)
-        if any(rows.hidden):
-            hidden = bytes(a | b for a, b in zip(hidden, rows.hidden, strict=True))
-        listing.add(rows.uids, rows.sizes, rows.dates, hidden)
-
-    return add
-
-
-async def _complete(connection: ImapConnection, listing: Listing, *, fetched: bool) -> None:
-    """S6: as many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login.
-
-    A mailbox whose rows were refused, or that never said EXISTS, is not an empty one.
-    """
-    if connection.mailbox.exists is None:
-        raise ListingIncomplete("upstream does not say how many messages there are; try again later")
-    expunges = 0 if fetched else -1
-    for _ in range(ROUNDS):
-        if len(listing) == connection.mailbox.exists and connection.mailbox.expunges == expunges:
-            return
-        expunges = connection.mailbox.expunges
-        await _catch_up(connection, listing)
-    if len(listing) != connection.mailbox.exists:
-        raise ListingIncomplete(
-            f"upstream lists {len(listing)} of {connection.mailbox.exists} messages; try again later"
-        )
-
-
-async def _catch_up(connection: ImapConnection, listing: Listing) -> None:
-    """Drop what is gone and fetch what is missing."""
-    present = await _present(connection)
-    listing.without(set(listing.uids) - present)
-    missing, held = present - set(listing.uids), -1
-    while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
-        held = len(listing)
-        for batch in batches(missing, most=MISSING_AT_ONCE):
-            await connection.ask(FetchListing(uid_set(batch)), rows=_adder(connection, listing))
-        listing.settle()
-        missing = present - set(listing.uids)
-
-
-async def _present(connection: ImapConnection) -> set[int]:
-    """Every UID there is; a server with MESSAGELIMIT tells the highest first, a part each time."""
-    present: set[int] = set()
-    criteria: tuple[str, ...] = ("ALL",)
-    while True:
-        answer = await connection.ask(Search(criteria, returning="ESEARCH" in connection.client.capabilities))
-        if not answer.ok:
-            raise ListingIncomplete(
-                "upstream does not list the mailbox completely; try again later", detail=answer.status.text
-            )
-        part = {uid for r in answer.responses if isinstance(r, responses.Searched) for uid in r.uids} - present
-        present |= part
-        code = answer.status.code
-        if code is None or code.name != "MESSAGELIMIT" or min(part, default=1) == 1:
-            return present
-        criteria = ("UID", f"1:{min(part) - 1}")
-
-
-def _not_opened(name: str, status: Status) -> Trouble:
-    code = status.code.name if status.code is not None else ""
-    if code in {"NONEXISTENT", "NOPERM", "CANNOT"}:
-        return UpstreamUnsuitable(f"the mailbox {name} cannot be opened upstream", detail=status.text)
-    return UpstreamUnavailable(f"upstream does not open the mailbox {name} now", detail=status.text)

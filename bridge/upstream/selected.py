@@ -8,13 +8,18 @@ from bridge.imap.responses import Code, Response
 
 @define
 class Selected:
-    """`exists` None: the server has not said how many messages there are. `flags_kept`: PERMANENTFLAGS, lower case."""
+    """`exists` None: the server has not said how many messages there are. `flags_kept`: PERMANENTFLAGS, lower case.
+
+    `highestmodseq` (RFC 7162) and `mailbox_id` (RFC 8474) are 0 and "" where there are none.
+    """
 
     exists: int | None = None
     uidvalidity: int | None = None
     uidnext: int | None = None
     flags_kept: frozenset[str] | None = None
     expunges: int = 0
+    highestmodseq: int = 0
+    mailbox_id: str = ""
 
     def hear(self, response: Response) -> bool:
         """True if it was news about the mailbox."""
@@ -24,8 +29,10 @@ class Selected:
             case responses.Expunged():
                 self.exists = max((self.exists or 0) - 1, 0)
                 self.expunges += 1
-            case responses.Vanished(_, earlier):
-                self.expunges += not earlier
+            case responses.Vanished(uids, earlier=False):  # EARLIER answers SELECT: EXISTS does not count those
+                vanished = sum(last - first + 1 for first, last in uids)
+                self.exists = max((self.exists or 0) - vanished, 0)
+                self.expunges += 1
             case _:
                 return False
         return True
@@ -37,6 +44,10 @@ class Selected:
                 self.uidvalidity = number
             case Code("UIDNEXT", int(number)):
                 self.uidnext = number
+            case Code("HIGHESTMODSEQ", int(number)):
+                self.highestmodseq = number
+            case Code("MAILBOXID", bytes(octets)):
+                self.mailbox_id = octets.decode("ascii", "replace").strip("() ")
             case Code("PERMANENTFLAGS", frozenset(flags)):
                 self.flags_kept = frozenset(str(flag).lower() for flag in flags)
             case _:

@@ -1,12 +1,21 @@
 """A mailbox in memory, for tests of what stands downstream of a Source; the contract suite proves it true."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import define
 
-from bridge.maildrop.errors import MessageGone, RetrievalRefused, UpstreamUnavailable
+from bridge.maildrop.errors import (
+    MailboxReplaced,
+    MessageGone,
+    RetrievalRefused,
+    UpstreamUnavailable,
+    UpstreamUnsuitable,
+)
+from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.source import Deletion, Sink
+from bridge.maildrop.memory import Fingerprint
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion, Look, Sink
 from bridge.names import Uid, UidValidity
 
 PIECE = 8192
@@ -15,11 +24,19 @@ PIECE = 8192
 
 @define
 class FakeMessage:
-    """`size` as listed, where it is not the true one. `refused`: it is there and not given now."""
+    """`size` as listed, where it is not the true one. `refused`: it is there and not given now.
+
+    `deleted` and `hidden`: it carries \\Deleted or $POP3Deleted. `stable_id`: EMAILID, where the server has such.
+    """
 
     octets: bytes
     size: int | None = None
+    date: int = 1_700_000_000
+    deleted: bool = False
     hidden: bool = False
+    seen: bool = False
+    modseq: int = 0
+    stable_id: str = ""
     refused: bool = False
     cut_at: int | None = None  # upstream dies after so many octets
 
@@ -42,31 +59,52 @@ class FakeFlow:
 
 
 class FakeSource:
-    """Implements Source. Everything is there at once; `fails` is raised by whatever is asked next."""
+    """Implements Source. Everything is there at once; `fails` is raised by whatever is asked next.
+
+    `refuses` is the answer to every deletion. `asked`: what was asked to be deleted, policy by policy;
+    `deleted`: the UIDs for which that was done. `broken`: the
+    connection is gone, until somebody looks. `finds`: the answers to searches, beside ALL, UNSEEN and DELETED.
+    """
 
     def __init__(
         self,
         messages: dict[int, FakeMessage],
         *,
         uidvalidity: int = 7,
+        uidnext: int | None = None,
         fails: BaseException | None = None,
         refuses: Deletion | None = None,
+        finds: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         self.messages = messages
         self.uidvalidity = UidValidity(uidvalidity)
+        self.uidnext = uidnext
+        self.mailbox_id = ""
+        self.highestmodseq = 0
         self.fails = fails
         self.refuses = refuses
+        self.finds = finds or {}
         self.deleted: list[int] = []
+        self.asked: list[tuple[Policy, tuple[int, ...]]] = []
+        self.broken = False
         self.closed = False
         self.abandoned = False
         self.flow = FakeFlow()
+        self._listed: Listing | None = None
+        self._highest = 0
 
-    async def list(self) -> Listing:
+    @property
+    def unbroken(self) -> bool:
+        return self._listed is not None and not (self.broken or self.closed or self.abandoned)
+
+    async def list(self, known: Listing | None = None) -> Listing:
         self._fail()
-        listing = Listing(self.uidvalidity)
+        self.broken = False
+        listing = Listing(self.uidvalidity, highestmodseq=self.highestmodseq, mailbox_id=self.mailbox_id)
+        listing.uidnext = self._uidnext()
         for uid, message in sorted(self.messages.items()):
-            size = len(message.octets) if message.size is None else message.size
-            listing.add([uid], [size], [1_700_000_000], bytes([message.hidden or uid in self.deleted]))
+            listing.add([uid], [_size(message)], [message.date], bytes([message.deleted or message.hidden]))
+        self._listed = listing.copy()
         return listing
 
     async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
@@ -75,12 +113,63 @@ class FakeSource:
     async def top(self, uid: Uid, sink: Sink, size: int) -> None:
         await self._give(uid, sink, whole=False)
 
-    async def delete(self, uids: Sequence[int]) -> Deletion:
+    async def search(self, criteria: str) -> frozenset[int]:
         self._fail()
+        match criteria:
+            case "ALL":
+                return frozenset(self.messages)
+            case "UNSEEN":
+                return frozenset(uid for uid, message in self.messages.items() if not message.seen)
+            case "DELETED":
+                return frozenset(uid for uid, message in self.messages.items() if message.deleted)
+            case _:
+                return self.finds[criteria]
+
+    async def stable_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        self._fail()
+        if not all(message.stable_id for message in self.messages.values()):
+            raise UpstreamUnsuitable("upstream gives messages no lasting ids")
+        return {uid: self.messages[uid].stable_id for uid in uids if uid in self.messages}
+
+    async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
+        self._fail()
+        there = {uid: self.messages[uid] for uid in uids if uid in self.messages}
+        return {uid: fingerprint(message.octets, message.stable_id) for uid, message in there.items()}
+
+    async def look(self, uids: Sequence[int]) -> dict[int, Look]:
+        self._fail()
+        listed = self._listed
+        assert listed is not None, "look before list"
+        known = (listed.uidvalidity, listed.mailbox_id)
+        if known != (self.uidvalidity, self.mailbox_id) or self._uidnext() <= max(listed.uids, default=0):
+            raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
+        self.broken = False
+        there = {uid: self.messages[uid] for uid in uids if uid in self.messages}
+        return {
+            uid: Look(_size(one), one.date, one.deleted, one.hidden, one.modseq) for uid, one in there.items()
+        }
+
+    def refusal(self, policy: Policy) -> str:
+        return self.refuses.why_not if self.refuses is not None and not self.refuses.temporary else ""
+
+    async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
+        self._fail()
+        if not self.unbroken:
+            raise UpstreamUnavailable("the connection to upstream was lost")
+        self.asked.append((policy, tuple(uids)))
         if self.refuses is not None:
             return self.refuses
-        self.deleted += [uid for uid in uids if uid in self.messages and uid not in self.deleted]
-        return Deletion(len(uids), len(uids))
+        self._uidnext()
+        for uid in uids:
+            if uid in self.messages:
+                self._delete(uid, policy)
+        return Deletion(len(uids))
+
+    async def mark_seen(self, uids: Sequence[int]) -> None:
+        self._fail()
+        for uid in uids:
+            if uid in self.messages:
+                self.messages[uid].seen = True
 
     def close(self) -> None:
         self.closed = True
@@ -107,6 +196,26 @@ class FakeSource:
                 return
             sink.write(message.octets[start : start + PIECE])
 
+    def _delete(self, uid: int, policy: Policy) -> None:
+        if uid not in self.deleted:
+            self.deleted.append(uid)
+        match policy:
+            case Policy.FLAG:
+                self.messages[uid].deleted = True
+            case Policy.HIDE:
+                self.messages[uid].hidden = True
+            case _:
+                del self.messages[uid]
+
+    def _uidnext(self) -> int:
+        """Of a mailbox whose last message may be gone."""
+        self._highest = max(self._highest, *self.messages, 0)
+        return self._highest + 1 if self.uidnext is None else self.uidnext
+
     def _fail(self) -> None:
         if self.fails is not None:
             raise self.fails
+
+
+def _size(message: FakeMessage) -> int:
+    return len(message.octets) if message.size is None else message.size

@@ -19,8 +19,8 @@ from bridge.violation import ProtocolViolation
         (b"[uidnext 4392] Predicted next UID", "UIDNEXT", 4392),
         (b"[HIGHESTMODSEQ 18446744073709551615] x", "HIGHESTMODSEQ", 2**64 - 1),
         (b"[UNSEEN 17] x", "UNSEEN", 17),
-        (b"[MESSAGELIMIT 1000] x", "MESSAGELIMIT", 1000),
-        (b"[MESSAGELIMIT 1000 23221] x", "MESSAGELIMIT", 1000),
+        (b"[MESSAGELIMIT 1000] x", "MESSAGELIMIT", (1000,)),
+        (b"[MESSAGELIMIT 1000 23221] x", "MESSAGELIMIT", (1000, 23221)),
         (b"[CAPABILITY IMAP4rev1 AUTH=PLAIN] x", "CAPABILITY", frozenset({"IMAP4REV1", "AUTH=PLAIN"})),
         (b"[PERMANENTFLAGS (\\Deleted a]b \\*)] x", "PERMANENTFLAGS", frozenset({"\\Deleted", "a]b", "\\*"})),
         (

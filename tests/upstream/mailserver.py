@@ -6,43 +6,20 @@ answer; the greeting is exchange 0, and they are counted over all connections.
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 
-from attrs import Factory, define, field
+from attrs import define, field
 from twisted.internet.protocol import Protocol
 
+from tests.upstream.mailfolder import DATE, Folder, Message, Refused, items
 from tests.upstream.network import End
+
+__all__ = ["BARE", "DATE", "DOVECOT", "QRESYNC", "Fault", "Folder", "MailServer", "Message", "Store"]
 
 DOVECOT = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE UIDPLUS MOVE SPECIAL-USE LIST-EXTENDED ESEARCH AUTH=PLAIN"
 BARE = "IMAP4rev1"
-DATE = "17-Jul-2024 02:44:25 -0700"
-
-
-@define
-class Message:
-    octets: bytes
-    flags: set[str] = Factory(set)
-
-
-@define
-class Folder:
-    """Messages by their UIDs."""
-
-    uidvalidity: int | None = 7
-    uidnext: int = 1
-    messages: dict[int, Message] = Factory(dict)
-    special: str = ""
-    read_only: bool = False
-    permanent: str = "\\Deleted \\Seen \\*"
-    rights: str = "lrswite"
-    stuck: set[int] = Factory(set)  # UIDs that stay whatever is asked
-
-    def append(self, octets: bytes, flags: Iterable[str] = ()) -> int:
-        uid = self.uidnext
-        self.messages[uid] = Message(octets, set(flags))
-        self.uidnext += 1
-        return uid
+QRESYNC = f"{DOVECOT} CONDSTORE QRESYNC"
 
 
 class Fault(Enum):
@@ -68,6 +45,7 @@ class Store:
     password: bytes = b"wonder"
     greeting: str = "* OK [CAPABILITY {capabilities}] ready"
     copyuid: bool = True
+    says_uidnext: bool = True  # in SELECT; Courier does not
     most: int | None = None  # messages that one command deals with (MESSAGELIMIT, RFC 9738)
     faults: dict[int, Fault] = field(factory=dict)
     edit: Callable[[str, bytes], bytes] = lambda _, answer: answer
@@ -90,10 +68,6 @@ class Store:
         return MailServer(self)
 
 
-class Refused(Exception):
-    """A NO or BAD, with its text."""
-
-
 class MailServer(Protocol):
     transport: End
 
@@ -105,6 +79,7 @@ class MailServer(Protocol):
         self._selected: list[int] = []  # the UIDs in the order of their sequence numbers
         self._tag = ""
         self._sasl = False
+        self._enabled: set[str] = set()
 
     def connectionMade(self) -> None:
         greeting = self._store.greeting.format(capabilities=self._store.capabilities)
@@ -199,7 +174,7 @@ class MailServer(Protocol):
             "NOOP": lambda _: [],
             "LOGOUT": lambda _: ["* BYE until next time"],
             "ID": lambda _: ['* ID ("name" "Memory")'],
-            "ENABLE": lambda _: [f"* ENABLED {rest}"],
+            "ENABLE": self._enable,
             "LIST": lambda _: [
                 f'* LIST ({folder.special}) "/" {name}'
                 for name, folder in self._store.folders.items()
@@ -265,43 +240,75 @@ class MailServer(Protocol):
             raise Refused("NO [NONEXISTENT] no such mailbox")
         return folder
 
-    def _select(self, name: str, *, read_only: bool) -> bytes:
+    def _can(self, extension: str) -> bool:
+        return extension in self._store.capabilities.split()
+
+    def _enable(self, names: str) -> list[str]:
+        known = [name for name in names.split() if self._can(name)]
+        self._enabled.update(known)
+        return [" ".join(("* ENABLED", *known))]
+
+    def _select(self, rest: str, *, read_only: bool) -> bytes:
         self._folder = None
-        folder = self._folder = self._found(name)
+        asked = re.fullmatch(r'("[^"]*"|[^ ]+)(?: \((CONDSTORE|QRESYNC \((\d+) (\d+)\))\))?', rest)
+        if asked is None or (asked[2] == "CONDSTORE" and not self._can("CONDSTORE")):
+            raise Refused("BAD no such parameter")
+        if asked[3] and "QRESYNC" not in self._enabled:
+            raise Refused("BAD enable it first")
+        folder = self._folder = self._found(asked[1])
         self._selected = sorted(folder.messages)
         lines = [f"* {len(self._selected)} EXISTS", f"* OK [PERMANENTFLAGS ({folder.permanent})] kept"]
         if folder.uidvalidity is not None:
             lines.append(f"* OK [UIDVALIDITY {folder.uidvalidity}] valid")
+        if self._store.says_uidnext:
+            lines.append(f"* OK [UIDNEXT {folder.uidnext}] next")
+        if self._can("CONDSTORE"):
+            lines.append(f"* OK [HIGHESTMODSEQ {folder.modseq}] highest")
+        if self._can("OBJECTID"):
+            lines.append(f"* OK [MAILBOXID ({folder.mailbox_id})] it is")
+        if asked[3] and int(asked[3]) == folder.uidvalidity:
+            lines += self._since(folder, int(asked[4]))
         access = "READ-ONLY" if read_only or folder.read_only else "READ-WRITE"
         return self._lines(lines, f"OK [{access}] selected")
+
+    def _since(self, folder: Folder, modseq: int) -> list[str]:
+        """More may be said to have vanished than was ever there (RFC 7162, section 3.2.10.1)."""
+        gone = [uid for uid in range(1, folder.uidnext) if uid not in folder.messages]
+        vanished = [f"* VANISHED (EARLIER) {_set(gone)}"] if gone else []
+        return vanished + [
+            f"* {number} FETCH (UID {uid} FLAGS ({' '.join(sorted(one.flags))}) MODSEQ ({one.modseq}))"
+            for number, (uid, one) in enumerate(self._there(), 1)
+            if one.modseq > modseq
+        ]
 
     def _there(self) -> list[tuple[int, Message]]:
         assert self._folder is not None
         return sorted(self._folder.messages.items())
 
     def _wanted(self, uids: str) -> list[tuple[int, Message]]:
-        there = self._there()
-        last = there[-1][0] if there else 0
-        spans = [
-            tuple(last if end == "*" else int(end) for end in (span.split(":") * 2)[:2]) for span in uids.split(",")
-        ]
-        wanted = [(uid, one) for uid, one in there if any(min(s) <= uid <= max(s) for s in spans)]
-        return wanted if self._store.most is None else wanted[-self._store.most :]
+        assert self._folder is not None
+        wanted = self._folder.wanted(uids)
+        there = [(uid, one) for uid, one in self._there() if uid in wanted]
+        return there if self._store.most is None else there[-self._store.most :]
 
     def _news(self) -> list[str]:
         """What others have done to the selected mailbox."""
         there = [uid for uid, _ in self._there()]
         gone = [number for number, uid in enumerate(self._selected, 1) if uid not in there]
         grown = len(there) > len(self._selected) - len(gone)
+        vanished = _set(self._selected[number - 1] for number in gone)
         self._selected = there
-        return [f"* {number} EXPUNGE" for number in reversed(gone)] + ([f"* {len(there)} EXISTS"] if grown else [])
+        told = [f"* {number} EXPUNGE" for number in reversed(gone)]
+        if gone and "QRESYNC" in self._enabled:
+            told = [f"* VANISHED {vanished}"]
+        return told + ([f"* {len(there)} EXISTS"] if grown else [])
 
     def _fetch(self, rest: str) -> bytes:
-        uids, _, items = rest.partition(" ")
+        uids, _, asked = rest.partition(" ")
         out = b""
         for uid, one in self._wanted(uids):
             if uid in self._selected:
-                out += b"* %d FETCH (UID %d%s)\r\n" % (self._selected.index(uid) + 1, uid, _items(items, one))
+                out += b"* %d FETCH (UID %d%s)\r\n" % (self._selected.index(uid) + 1, uid, items(asked, one))
         return out + self._lines(self._news(), "OK fetched")
 
     def _store_flags(self, rest: str) -> list[str]:
@@ -342,49 +349,12 @@ class MailServer(Protocol):
         return self._lines([f"* OK {code}moved", *gone], "OK done")
 
     def _search(self, rest: str) -> list[str]:
+        assert self._folder is not None
         short = rest.startswith("RETURN (ALL) ")
-        criteria = rest.removeprefix("RETURN (ALL) ")
-        found = [uid for uid, one in self._matching(criteria)]
+        found = sorted(self._folder.search(rest.removeprefix("RETURN (ALL) ")))
         if short:
             return [f'* ESEARCH (TAG "{self._tag}") UID' + (f" ALL {_set(found)}" if found else "")]
         return ["* SEARCH" + "".join(f" {uid}" for uid in found)]
-
-    def _matching(self, criteria: str) -> Iterator[tuple[int, Message]]:
-        words = criteria.split(" ")
-        among = self._there()
-        while words:
-            match words:
-                case ["ALL", *words]:
-                    pass
-                case ["DELETED", *words]:
-                    among = [(uid, one) for uid, one in among if "\\Deleted" in one.flags]
-                case ["UID", uids, *words]:
-                    among = [pair for pair in among if pair in self._wanted(uids)]
-                case ["HEADER", "Message-ID", name, *words]:
-                    line = f"Message-ID: {name.strip(chr(34))}\r\n".encode()
-                    among = [(uid, one) for uid, one in among if line in one.octets]
-                case _:
-                    raise Refused(f"BAD no criterion {words}")
-        yield from among
-
-
-def _items(asked: str, one: Message) -> bytes:
-    flags = " ".join(sorted(one.flags)).encode()
-    if asked == "(UID FLAGS)":
-        return b" FLAGS (%s)" % flags
-    if asked == "(UID RFC822.SIZE FLAGS INTERNALDATE)":
-        return b' RFC822.SIZE %d FLAGS (%s) INTERNALDATE "%s"' % (len(one.octets), flags, DATE.encode())
-    header = re.fullmatch(r"\(UID BODY\.PEEK\[HEADER\.FIELDS \(MESSAGE-ID\)\]\)", asked)
-    if header is not None:
-        line = re.search(rb"(?m)^Message-ID: .*\r\n", one.octets)
-        octets = (line[0] if line is not None else b"") + b"\r\n"
-        return b" BODY[HEADER.FIELDS (MESSAGE-ID)] {%d}\r\n%s" % (len(octets), octets)
-    body = re.fullmatch(r"\(UID BODY\.PEEK\[\](?:<(\d+)\.(\d+)>)?\)", asked)
-    if body is None:
-        raise Refused(f"BAD no items {asked}")
-    start, count = int(body[1] or 0), int(body[2] or len(one.octets))
-    octets = one.octets[start : start + count]
-    return b" BODY[]%s {%d}\r\n%s" % (b"<%d>" % start if body[1] else b"", len(octets), octets)
 
 
 def _set(numbers: Iterable[int]) -> str:

@@ -75,8 +75,8 @@ class Session:
             account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
         )
 
-    def list(self) -> Listing:
-        return self.network.run(self.source.list())
+    def list(self, known: Listing | None = None) -> Listing:
+        return self.network.run(self.source.list(known))
 
     def stream(self, uid: int, size: int | None = None) -> bytes:
         taken = Taken()

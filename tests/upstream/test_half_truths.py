@@ -9,7 +9,7 @@ from typing import Any
 from bridge.config import Upstream
 from bridge.maildrop.errors import ListingIncomplete, RetrievalRefused, Trouble, UpstreamUnavailable
 from bridge.maildrop.source import Deletion
-from bridge.upstream import imap_connection, imap_deletion
+from bridge.upstream import imap_answers, imap_connection, imap_deletion
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, Taken, hurried, mail, with_messages
@@ -170,7 +170,7 @@ class BoundsTest(NetworkTestCase):
         self.assertIn("numbers", self.failing(store))
 
     def test_answers_that_never_end(self) -> None:
-        self.patch(imap_connection, "KEPT_AT_MOST", 10_000)
+        self.patch(imap_answers, "KEPT_AT_MOST", 10_000)
         store = with_messages(mail("a"))
         row = b'* ID ("name" "%b")\r\n' % (b"x" * 900)
         store.edit = lambda text, answer: row * 20 + answer if text.startswith("ID") else answer

@@ -28,7 +28,7 @@ from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.names import Uid
-from bridge.upstream import imap_connection
+from bridge.upstream import imap_answers, imap_connection
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from tests.upstream.network import End, Network, NetworkTestCase, Running
 from tests.upstream.scripted import Scripted
@@ -173,7 +173,7 @@ class AskingTest(Line):
         self.ready()
         self.ask(Select("INBOX"))
         self.say(
-            b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 12]\r\n"
+            b"* 5 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 12]\r\n"
             b"* OK [PERMANENTFLAGS (\\Deleted Own)]\r\n* 1 EXPUNGE\r\n* VANISHED 4:5\r\nA1 OK\r\n"
         )
         mailbox = self.connection.mailbox
@@ -394,7 +394,7 @@ class FloodTest(Line):
         self.assertTrue(asked.result().ok)
 
     def test_more_flags_than_any_mailbox_has_messages(self) -> None:
-        self.patch(imap_connection, "KEPT_AT_MOST", 100)
+        self.patch(imap_answers, "KEPT_AT_MOST", 100)
         self.ready()
         asked = self.ask(FetchFlags("1:*"))
         self.say(b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (n, n) for n in range(1, 102)))

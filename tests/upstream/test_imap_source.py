@@ -17,6 +17,7 @@ from bridge.maildrop.errors import (
     UpstreamUnavailable,
     UpstreamUnsuitable,
 )
+from bridge.maildrop.retention import Policy
 from bridge.upstream.imap_source import FIRST_PART, KEEP_ALIVE
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
@@ -215,10 +216,10 @@ class ListingTest(NetworkTestCase):
 
     def test_a_server_that_gives_a_part_at_a_time(self) -> None:
         """MESSAGELIMIT (RFC 9738), highest UIDs first, for FETCH and SEARCH alike."""
-        for capabilities in (DOVECOT, BARE):
+        for capabilities, told in ((DOVECOT, True), (BARE, True), (BARE, False)):
             store = with_many(10, capabilities=f"{capabilities} MESSAGELIMIT=4")
 
-            def limited(text: str, answer: bytes) -> bytes:
+            def limited(text: str, answer: bytes, told: bool = told) -> bytes:
                 lines = answer.splitlines(keepends=True)
                 if text.startswith("UID FETCH"):
                     rows, done = lines[:-1][-4:], lines[-1]
@@ -227,9 +228,8 @@ class ListingTest(NetworkTestCase):
                 if text.startswith("UID SEARCH"):
                     numbers = lines[0].split()[-1].split(b",") if b"ESEARCH" in lines[0] else lines[0].split()[2:]
                     first = b"* SEARCH " + b" ".join(numbers[-4:]) + b"\r\n"
-                    return first + (
-                        lines[-1].replace(b"OK ", b"OK [MESSAGELIMIT 4 1] ") if len(numbers) > 4 else lines[-1]
-                    )
+                    code = b"OK [MESSAGELIMIT 4%b] " % (b" " + numbers[-4] if told else b"") if numbers[4:] else b"OK "
+                    return first + lines[-1].replace(b"OK ", code)
                 return answer
 
             store.edit = limited
@@ -535,8 +535,16 @@ class ReconnectTest(NetworkTestCase):
         self.assertEqual(session.stream(1), mail("a"))
         self.assertEqual(session.top(1, 10**6), mail("a"))
 
-    def test_before_the_deletion(self) -> None:
+    def test_a_deletion_waits_until_somebody_has_looked(self) -> None:
+        """On a connection that listed nothing, a UID may mean another message."""
         session = self.died(mail("a"))
+        for _ in range(2):
+            deleting = session.network.start(session.source.delete([1], Policy.FLAG))
+            self.assertIsInstance(deleting.trouble(), UpstreamUnavailable)
+            self.assertFalse(session.source.unbroken)
+            session.stream(1)
+        session.network.run(session.source.look([1]))
+        self.assertTrue(session.source.unbroken)
         self.assertEqual(session.delete(1).done, 1)
         self.assertEqual(session.store.inbox.messages[1].flags, {"\\Deleted"})
 
@@ -567,8 +575,9 @@ class ReconnectTest(NetworkTestCase):
             self.assertIsInstance(session.streaming(1, taken).trouble(), MailboxReplaced)
             self.assertIsInstance(session.topping(1, taken).trouble(), MailboxReplaced)
             self.assertEqual(taken.begun, 0)
-            deleting = session.deleting(1)
-            self.assertIsInstance(deleting.trouble(), MailboxReplaced)
+            looking = session.network.start(session.source.look([1]))
+            self.assertIsInstance(looking.trouble(), MailboxReplaced)
+            self.assertIsInstance(session.deleting(1).trouble(), UpstreamUnavailable)
         self.assertEqual(session.store.inbox.messages[1].flags, set())
         self.assertEqual(session.network.open, 0)
 

@@ -1,0 +1,70 @@
+"""What a server answers to one command, kept as long as somebody waits for it, and no more of it than is bearable."""
+
+from attrs import define, field, frozen
+
+from bridge.imap import commands, responses
+from bridge.imap.commands import Command
+from bridge.imap.responses import Response, Status, StatusKind
+from bridge.violation import ProtocolViolation
+
+KEPT_AT_MOST = 16 * 1024 * 1024
+"""Octets kept of the answers to one command, about: four million UIDs, or the flags of a hundred thousand messages."""
+
+# Which untagged data a command is asked for; anything else is news about the mailbox or of no interest.
+_WANTED: dict[type[Command], tuple[type[Response], ...]] = {
+    commands.ListMailboxes: (responses.Listed,),
+    commands.Search: (responses.Searched,),
+    commands.Select: (responses.Vanished,),
+    commands.FetchFlags: (responses.Fetched,),
+    commands.FetchStates: (responses.Fetched,),
+    commands.FetchIds: (responses.Fetched,),
+    commands.FetchHeaders: (responses.Fetched,),
+    commands.AskRights: (responses.Rights,),
+    commands.AskStatus: (responses.MailboxStatus,),
+    commands.Identify: (responses.Identified,),
+}
+
+
+@frozen
+class Answer:
+    """A tagged reply and the data that came for it."""
+
+    status: Status
+    responses: list[Response]
+
+    @property
+    def ok(self) -> bool:
+        return self.status.kind is StatusKind.OK
+
+
+@define
+class Kept:
+    """The data that came for one command."""
+
+    data: list[Response] = field(factory=list)
+    octets: int = 0
+
+    def keep(self, command: Command, response: Response) -> bool:
+        """False for what the command was not asked for."""
+        if not isinstance(response, _WANTED.get(type(command), ())):
+            return False
+        self.octets += _weight(response)
+        if self.octets > KEPT_AT_MOST:
+            raise ProtocolViolation(f"more than {KEPT_AT_MOST} octets of answers to one command")
+        self.data.append(response)
+        return True
+
+
+def _weight(response: Response) -> int:
+    """About how many octets of memory it takes."""
+    match response:
+        case responses.Searched(uids, _):
+            return 100 + 4 * len(uids)
+        case responses.Vanished(uids, _):
+            return 100 + 150 * len(uids)
+        case responses.Identified(fields):
+            return sum(200 + len(name) + len(value or "") for name, value in fields.items())
+        case responses.Fetched(flags=flags, emailid=emailid):
+            return 200 + sum(60 + len(flag) for flag in flags or ()) + len(emailid or "")
+        case _:
+            return 100 + len(repr(response))
