@@ -178,8 +178,6 @@ class MemoryStore:
             source.fingerprints.pop(uid, None)
         for viewer in source.viewers.values():
             viewer.kept -= lost
-            if viewer.ranks is not None and lost:
-                viewer.ranks = array("I", [uid for uid in viewer.ranks if uid not in lost])
 
     def _assign(self, key: SourceKey, source: _Source, uidls: Mapping[int, str]) -> None:
         """What these messages had until now stays taken."""

@@ -54,7 +54,8 @@ class Store(Protocol):
         With `moves`, viewings and journal of every viewer move along: what did not move is dropped from ranks and
         `kept`; an entry whose old UID is `certain` follows, with the new size and date and an unknown modseq; any
         other is struck and its message, if it moved, kept from its viewer.
-        A gone message's UIDL stays taken; whatever else is known of it is forgotten, but for its journal entry.
+        A gone message's UIDL stays taken; whatever else is known of it is forgotten, but for its journal entry and
+        its rank, which tells `newest` how far down a viewer has seen (`view.select` drops it when it can).
         Within an incarnation `true_sizes` and `learned_to` are left to `learn`. `news.computed` may be read later,
         and in another thread.
         """

@@ -344,7 +344,7 @@ class Contract:
             stored = await self.store.remember(ALICE, left, News(gone=[1]))
             assert (await self.again()).true_sizes == {2: 6}
             assert await self.store.fingerprints(ALICE, 1) == learned(2)
-            shown = Viewing(incarnation=1, ranks=array("I", [2, 3]), kept=frozenset({2}))
+            shown = Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), kept=frozenset({2}))  # but its rank
             assert await self.store.viewing(ALICE, "a") == shown
 
     # Viewers.
