@@ -1,0 +1,114 @@
+"""`popbridge uidl import`: the messages keep the names that the old POP3 server gave them (S5).
+
+Programs that leave mail on the server then go on without downloading it again. Nothing is written before the owner
+has seen how many messages were recognised and said yes; then all of it in one transaction, or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
+
+from bridge.accounts.account import Account
+from bridge.commands.comparison import Comparison, compare
+from bridge.commands.old_message import OldMessage
+from bridge.commands.report import report
+from bridge.commands.terminal import CommandRefused, Terminal, counted, some
+from bridge.events import Emit
+from bridge.maildrop import advance
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Memory, News
+from bridge.maildrop.source import Source
+from bridge.maildrop.uidl import parse_format
+from bridge.postoffice.listings import Listings
+from bridge.state.store import Overtaken, Store, UidlTaken
+
+ENOUGH = 0.95
+"""Of the old messages. Below that it is most likely the wrong mailbox, and every program would download the rest."""
+
+MEANWHILE = "the mailbox changed while you were asked; nothing was written, run the command once more"
+
+
+async def import_uidls(
+    account: Account,
+    store: Store,
+    source: Source,
+    old: Sequence[OldMessage],
+    emit: Emit,
+    terminal: Terminal,
+    *,
+    force: bool,
+) -> None:
+    """Raises CommandRefused, or a Trouble; nothing was written then."""
+    if not old:
+        raise CommandRefused("the old server has no messages: there is nothing to import")
+    found = await compare(account, store, source, old, terminal)
+    report(found, account, terminal)
+    if found.matching.rate < ENOUGH and not force:
+        raise CommandRefused(
+            f"fewer than {ENOUGH:.0%} of the old messages were recognised; is it the same mailbox? "
+            "With --force those that were recognised are imported, and programs download the others again"
+        )
+    news = {uid: uidl for uid, uidl in found.matching.uidls.items() if found.uidls.get(uid) != uidl}
+    if not news:
+        terminal.say("all of them have these UIDLs already; nothing to write")
+        return
+    _warn(found, news, terminal)
+    if not terminal.agrees(f"Write {counted(len(news), 'UIDL')}?"):
+        raise CommandRefused("nothing was written")
+    try:
+        memory = await _written(account, store, source, found, news, emit)
+    except Overtaken:
+        raise CommandRefused(MEANWHILE) from None
+    except UidlTaken as taken:
+        raise CommandRefused(
+            f"{counted(len(taken.uidls), 'UIDL')} once named other messages of this account and cannot name these: "
+            f"{some(sorted(taken.uidls))}; nothing was written"
+        ) from None
+    await store.learn(
+        account.key,
+        memory.incarnation,
+        true_sizes={},
+        fingerprints=found.fingerprints,
+        learned_to=max(memory.learned_to, found.listing.uids[-1] if found.fingerprints else 0),
+    )
+    terminal.say(f"{counted(len(news), 'UIDL')} written")
+
+
+def _warn(found: Comparison, news: Mapping[int, str], terminal: Terminal) -> None:
+    known = sorted(found.listed & set(news))
+    if known:
+        terminal.say(
+            f"{counted(len(known), 'message')} of these were listed by the bridge before, under another UIDL: "
+            "programs that have fetched them from the bridge will fetch them once more, "
+            f"such as {some([found.uidls[uid] for uid in known], 3)}"
+        )
+
+
+async def _written(
+    account: Account, store: Store, source: Source, found: Comparison, news: Mapping[int, str], emit: Emit
+) -> Memory:
+    if await store.recall(account.key) is None:
+        return await _begun(account, store, source, found.listing, news)
+    memory = await Listings(store, emit).synchronised(account, source)
+    if memory.listing.uidvalidity != found.listing.uidvalidity or not set(news) <= set(memory.listing.uids):
+        raise Overtaken
+    await store.import_uidls(account.key, memory.incarnation, news)
+    return memory
+
+
+async def _begun(
+    account: Account, store: Store, source: Source, listing: Listing, imported: Mapping[int, str]
+) -> Memory:
+    """The first memory of a source, with these UIDLs from the beginning.
+
+    Imported afterwards, they could not take a UIDL that was computed for another message a moment before: with
+    formats without UIDVALIDITY old and new numbers overlap.
+    """
+    uidl_format = parse_format(account.passthrough.uidl)
+    ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
+    memory, news = advance.first(account.place, listing, uidl_format, ids)
+    memory, news = advance.suffixed(memory, news, frozenset(imported.values()))
+    given = {**news.given, **imported}
+    memory = evolve(memory, exceptions=memory.exceptions.changed((), imported))
+    computed = memory.uidls().uidls([uid for uid in listing.uids if uid not in given])
+    return await store.remember(account.key, memory, News(given=given, computed=list(computed)))

@@ -1,0 +1,99 @@
+"""`popbridge uidl show`: every message that is remembered of a mailbox, and what one login sees of it, and why not.
+
+From the state file alone: nobody is asked for a password, and the bridge may run meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from bridge.accounts.account import Account
+from bridge.commands.status import age, renumbering
+from bridge.commands.terminal import CommandRefused, Terminal, counted
+from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.memory import Memory, Viewing
+from bridge.maildrop.view import select
+from bridge.state.store import Store
+
+HEADS = ("number", "UIDL", "origin", "size", "")
+
+
+async def show(account: Account, store: Store, terminal: Terminal, now: float) -> None:
+    """`now`: seconds since 1970."""
+    memory = await store.recall(account.key)
+    if memory is None:
+        raise CommandRefused(f"nothing is remembered of {account.name}: it has not logged in yet")
+    viewing = await store.viewing(account.key, account.viewer)
+    journal = {entry.uid: entry for entry in await store.journal(account.key)}
+    terminal.say(f"{account.name}{f', seen as {account.viewer}' if account.viewer else ''}")
+    for line in _remarks(account, memory):
+        terminal.say(line)
+    rows = list(_rows(account, memory, viewing, journal, now))
+    terminal.say("\n".join(_table([HEADS, *rows])))
+    listed = sum(1 for row in rows if row[0])
+    terminal.say(f"{counted(len(rows), 'message')}, {listed:,} of them listed")
+
+
+def _remarks(account: Account, memory: Memory) -> Iterator[str]:
+    if memory.question:
+        yield f"{renumbering(memory)}; this is how it was before"
+    elif memory.place != account.place:
+        yield f"last seen at {memory.place}; what becomes of these messages shows at the next login"
+    if account.view.search is not None:
+        yield "the search of this view is asked upstream at each login; listed here is what it has ever found"
+
+
+def _rows(
+    account: Account, memory: Memory, viewing: Viewing | None, journal: Mapping[int, Entry], now: float
+) -> Iterator[tuple[str, ...]]:
+    """What is listed in the order of its numbers, then what is not."""
+    listing = memory.listing
+    waiting = {uid for uid, entry in journal.items() if entry.stage is not Stage.FLAGGED}
+    found = None if account.view.search is None else set(viewing.ranks if viewing is not None else ())
+    seen = select(listing, account.view, viewing, now=now, found=found, hidden=waiting).uids
+    rows = {uid: row for row, uid in enumerate(listing.uids)}
+    uidls = memory.uidls()
+    kept = viewing.kept if viewing is not None else frozenset[int]()
+
+    def told(uid: int, number: str, why: str) -> tuple[str, ...]:
+        origin = f"{memory.incarnation}.{listing.uidvalidity}.{uid}"
+        size = memory.true_sizes.get(uid, listing.sizes[rows[uid]])
+        return number, uidls.uidl(uid), origin, str(size), why
+
+    for number, uid in enumerate(seen, 1):
+        yield told(uid, str(number), _listed(journal.get(uid), now))
+    shown = set(seen)
+    for uid in listing.uids:
+        if uid not in shown:
+            yield told(uid, "", _hidden(uid, bool(listing.hidden[rows[uid]]), kept, journal.get(uid), now))
+
+
+def _listed(entry: Entry | None, now: float) -> str:
+    return "" if entry is None else f"listed; {_promise(entry, now)}"
+
+
+def _hidden(uid: int, flagged: bool, kept: frozenset[int], entry: Entry | None, now: float) -> str:
+    if entry is not None:
+        return f"hidden: {_promise(entry, now)}"
+    if uid in kept:
+        return "hidden: deleted by this login (keep)"
+    if flagged:
+        return "hidden: somebody has set \\Deleted or $POP3Deleted upstream"
+    return "hidden: outside the view"
+
+
+def _promise(entry: Entry, now: float) -> str:
+    by = f" by {entry.viewer}" if entry.viewer else ""
+    if entry.stage is Stage.FLAGGED:
+        return f"deleted{by}, to be expunged in {age(entry.due - now)}"
+    if entry.due > now:
+        return f"deleted{by}, to be carried out ({entry.policy.value}) in {age(entry.due - now)}"
+    return f"deleted{by}, waits for upstream ({entry.policy.value})"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Numbers and sizes to the right; no blanks at a line's end."""
+    lines = list(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for number, uidl, origin, size, why in lines:
+        yield (
+            f"{number:>{widths[0]}}  {uidl:<{widths[1]}}  {origin:<{widths[2]}}  {size:>{widths[3]}}  {why}"
+        ).rstrip()
