@@ -4,7 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.peers.child import free_port
 
@@ -22,6 +22,13 @@ class Gate:
         self.port = free_port()
         self.passed = 0
         """Connections that came through."""
+        self.turns = 0
+        """How often the bridge spoke after upstream had: its round trips."""
+        self.octets = 0
+        """All that upstream said."""
+        self.edit: Callable[[bytes], bytes] = lambda said: said
+        """Changes what upstream says, piece by piece as it comes: only what surely comes in one piece."""
+        self._bridge_spoke_last = False
         self._lock = threading.Lock()
         self._ends: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -52,7 +59,15 @@ class Gate:
             thread.join()
         self._threads.clear()
 
-    def _start(self, work: object, *arguments: socket.socket) -> None:
+    def _count(self, octets: int, *, from_bridge: bool) -> None:
+        with self._lock:
+            if from_bridge and not self._bridge_spoke_last:
+                self.turns += 1
+            self._bridge_spoke_last = from_bridge
+            if not from_bridge:
+                self.octets += octets
+
+    def _start(self, work: object, *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]  # any function
         self._threads.append(thread)
         thread.start()
@@ -69,13 +84,15 @@ class Gate:
             with self._lock:
                 self._ends |= {here, there}
                 self.passed += 1
-            self._start(self._carry, here, there)
-            self._start(self._carry, there, here)
+                self._bridge_spoke_last = False
+            self._start(self._carry, here, there, True)
+            self._start(self._carry, there, here, False)
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, one: socket.socket, other: socket.socket, from_bridge: bool) -> None:
         with contextlib.suppress(OSError):
             while octets := one.recv(_CHUNK):
-                other.sendall(octets)
+                self._count(len(octets), from_bridge=from_bridge)
+                other.sendall(octets if from_bridge else self.edit(octets))
         with self._lock:
             self._ends.discard(one)
         with contextlib.suppress(OSError):

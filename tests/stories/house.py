@@ -11,10 +11,11 @@ from tests.stories import mailboxes
 from tests.stories.gate import Gate, gate
 from tests.stories.history import History
 from tests.stories.mailboxes import Kept
-from tests.stories.pop3 import Pop3, opened
+from tests.stories.pop3 import Pop3
 
 MAIL = "Mail"
 CONFIG = """
+%s
 [[listener]]
 pop3 = "127.0.0.1:{port}"
 
@@ -40,11 +41,17 @@ def letters(word: str, count: int) -> list[bytes]:
 class House:
     """A mailbox, a gate before its server, and a bridge that is killed and started again where it stood."""
 
-    def __init__(self, folder: Path, server: ManyUsersServer, door: Gate, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, server: ManyUsersServer, door: Gate, more: str, top: str, within: Sequence[str]
+    ) -> None:
         self.folder = folder
         self.mailbox = server.new_mailbox()
         self.history = History()
         self.more = more
+        """Of the configuration: what stands in [[passthrough]]."""
+        self.top = top
+        """What stands above all tables."""
+        self.within = within
         self.door = door
         self.address = door.port
         self._port = free_port()
@@ -52,8 +59,10 @@ class House:
         self.bridge = self.start()
 
     def start(self) -> Bridge:
-        config = CONFIG % (self.address, MAIL, self.more)
-        self.bridge = self._running.enter_context(bridge(self.folder, config=config, port=self._port))
+        config = CONFIG % (self.top, self.address, MAIL, self.more)
+        self.bridge = self._running.enter_context(
+            bridge(self.folder, config=config, port=self._port, within=self.within)
+        )
         return self.bridge
 
     def kill(self) -> None:
@@ -63,12 +72,16 @@ class House:
     def close(self) -> None:
         self._running.close()
 
-    def session(self) -> Pop3:
-        return opened(self._port, self.mailbox)
+    def session(self, suffix: str = "", *, before: str = "") -> Pop3:
+        """Behind the login of the mailbox's user, with a view's words around its name."""
+        client = Pop3(self._port)
+        client.do(f"USER {before}{self.mailbox.user}{suffix}")
+        client.do(f"PASS {self.mailbox.password}")
+        return client
 
-    def poll(self) -> dict[str, bytes]:
+    def poll(self, suffix: str = "", *, before: str = "") -> dict[str, bytes]:
         """One session that reads everything and deletes nothing."""
-        with self.session() as client:
+        with self.session(suffix, before=before) as client:
             shown = self.history.look(client)
             assert client.quit().startswith(b"+OK")
         return shown
@@ -82,9 +95,11 @@ class House:
 
 
 @contextlib.contextmanager
-def house_on(server: ManyUsersServer, folder: Path, more: str = "") -> Iterator[House]:
+def house_on(
+    server: ManyUsersServer, folder: Path, more: str = "", *, top: str = "", within: Sequence[str] = ()
+) -> Iterator[House]:
     with gate(server.port) as door:
-        house = House(folder, server, door, more)
+        house = House(folder, server, door, more, top, within)
         try:
             yield house
         finally:

@@ -89,16 +89,23 @@ def rebuild(login: Login, mailbox: str, messages: Iterable[Kept]) -> None:
 
 def flag(login: Login, uids: Iterable[int], mailbox: str = "INBOX", *, deleted: bool = True) -> None:
     """An IMAP user sets \\Deleted on these messages, or takes it away; he does not expunge."""
+    store(login, uids, r"\Deleted", mailbox, on=deleted)
+
+
+def store(login: Login, uids: Iterable[int], word: str, mailbox: str = "INBOX", *, on: bool = True) -> None:
+    """An IMAP user sets a flag or keyword, or takes it away."""
     with session(login, mailbox) as imap:
-        status, _ = imap.uid("STORE", ",".join(map(str, uids)), "+FLAGS" if deleted else "-FLAGS", r"(\Deleted)")
+        status, _ = imap.uid("STORE", ",".join(map(str, uids)), "+FLAGS" if on else "-FLAGS", f"({word})")
         assert status == "OK"
 
 
 def expunge(login: Login, uids: Iterable[int], mailbox: str = "INBOX") -> None:
-    """An IMAP user deletes them for good; nothing else may carry \\Deleted."""
+    """An IMAP user deletes exactly these for good."""
+    some = ",".join(map(str, uids))
     with session(login, mailbox) as imap:
-        imap.uid("STORE", ",".join(map(str, uids)), "+FLAGS.SILENT", r"(\Deleted)")
-        imap.expunge()
+        imap.uid("STORE", some, "+FLAGS.SILENT", r"(\Deleted)")
+        status, _ = imap.uid("EXPUNGE", some)
+        assert status == "OK"
 
 
 def uidvalidity(login: Login, mailbox: str = "INBOX") -> int:

@@ -52,7 +52,7 @@ def test_what_an_imap_user_flags_is_gone_at_the_next_poll_and_comes_back_unflagg
     server = server_of(request, name)
     mailbox = server.new_mailbox()
     uids = [uid for _, uid in mailbox.seed(letters("home", 10))]
-    config = CONFIG % (server.port, "INBOX", "")
+    config = CONFIG % ("", server.port, "INBOX", "")
     port = free_port()
 
     def listed() -> list[str]:
