@@ -6,23 +6,29 @@ and size; a message that has no Message-ID, or whose copy is not found, counts a
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from attrs import define, evolve, field, frozen
 
-from bridge.imap.client import ListingRows
-from bridge.imap.commands import Examine, FetchBody, FetchListing, Search, Select
-from bridge.imap.responses import Code, Copied, Searched, Status
+from bridge.imap.commands import Examine, FetchHeaders, FetchStates, Search, Select
+from bridge.imap.responses import Code, Copied, Fetched, Searched, Status
 from bridge.maildrop.errors import MailboxReplaced
+from bridge.maildrop.source import Flow
 from bridge.names import Uid, uid_set
-from bridge.upstream.imap_connection import ImapConnection
+from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.together import together
-
-MESSAGE_ID = "HEADER.FIELDS (MESSAGE-ID)"
-_ID = re.compile(rb"<[\x21-\x3d\x3f-\x7e]{1,900}>")
 
 NEWEST = 300
 """So many with the same Message-ID are looked at in the target; a copy just made is among the newest."""
+
+AT_ONCE = 300
+"""Messages in one command: any set of so many UIDs fits in its line."""
+
+SEARCHES = 50
+"""Under way at once."""
+
+_ID = re.compile(rb"<[\x21-\x3d\x3f-\x7e]{1,900}>")
 
 
 @frozen
@@ -55,7 +61,7 @@ async def earlier_copies(connection: ImapConnection, uids: frozenset[int], mailb
     same Message-ID every day has its mail of other days there. In doubt there will be two copies.
     """
     likenesses = await _likenesses(connection, uids)
-    dated = {uid: one for uid, one in likenesses.items() if one.date is not None and one.date >= 0}
+    dated = {uid: one for uid, one in likenesses.items() if one.date is not None}
     return await _found(connection, dated, mailbox, target)
 
 
@@ -67,44 +73,47 @@ def _copyuid(code: Code | None) -> set[int] | None:
 
 
 @define
-class _Held:
-    """A few octets of a header, kept to be looked at; more than that is no Message-ID."""
+class _Headers:
+    """A few octets of each header, to be looked at; more than that is no Message-ID."""
 
-    octets: bytes = b""
+    by_uid: dict[int, bytes] = field(factory=dict)
+    _held: bytes = b""
 
-    def begin(self, size: int, flow: ImapConnection) -> None:
-        pass
+    def begin(self, _size: int, _flow: Flow) -> None:
+        self._held = b""
 
     def write(self, octets: bytes) -> None:
-        if len(self.octets) < 2000:
-            self.octets += octets[:2000]
+        if len(self._held) < 2000:
+            self._held += octets[:2000]
 
-
-@define
-class _Rows:
-    """RFC822.SIZE and INTERNALDATE by UID."""
-
-    by_uid: dict[int, tuple[int, int]] = field(factory=dict)
-
-    def add(self, rows: ListingRows) -> None:
-        for uid, size, date in zip(rows.uids, rows.sizes, rows.dates, strict=True):
-            self.by_uid[uid] = size, date
+    def end(self, uid: Uid | None) -> None:
+        if uid is not None:
+            self.by_uid[uid] = self._held
 
 
 async def _likenesses(connection: ImapConnection, uids: Iterable[int]) -> dict[int, _Likeness]:
     """Without those that have no Message-ID, or are gone."""
-    asked = {uid: await _likeness(connection, uid) for uid in sorted(uids)}
-    return {uid: one for uid, one in asked.items() if one is not None}
+    likenesses = {}
+    for part in _parts(uids, AT_ONCE):
+        headers = _Headers()
+        asked = FetchHeaders(uid_set(part), ("MESSAGE-ID",), ("RFC822.SIZE", "INTERNALDATE"))
+        for uid, (size, date) in _sizes([await connection.ask(asked, bodies=headers)]).items():
+            found = _ID.search(headers.by_uid.get(uid, b""))
+            if found is not None:
+                likenesses[uid] = _Likeness(found.group(), size, date)
+    return {uid: likenesses[uid] for uid in uids if uid in likenesses}
 
 
-async def _likeness(connection: ImapConnection, uid: int) -> _Likeness | None:
-    header, rows = _Held(), _Rows()
-    await together(
-        connection.ask(FetchBody(Uid(uid), section=MESSAGE_ID), body=header),
-        connection.ask(FetchListing(str(uid)), rows=rows.add),
-    )
-    found = _ID.search(header.octets)
-    return _Likeness(found.group(), *rows.by_uid[uid]) if found is not None and uid in rows.by_uid else None
+def _sizes(answers: Iterable[Answer]) -> dict[int, tuple[int, int | None]]:
+    """RFC822.SIZE and INTERNALDATE by UID."""
+    rows = [row for answer in answers for row in answer.responses if isinstance(row, Fetched)]
+    return {row.uid: (row.size, row.internaldate) for row in rows if row.uid is not None and row.size is not None}
+
+
+def _parts(numbers: Iterable[int], most: int) -> Iterator[list[int]]:
+    ordered = iter(sorted(numbers))
+    while part := list(islice(ordered, most)):
+        yield part
 
 
 async def _found(
@@ -118,8 +127,9 @@ async def _found(
     copies: Counter[_Likeness] = Counter()
     # Refused, the mailbox itself may still be selected, and its originals would pass for copies.
     if examined.ok:
-        for likeness in set(likenesses.values()):
-            copies[likeness] = await _count(connection, likeness)
+        different = list(set(likenesses.values()))
+        for start in range(0, len(different), SEARCHES):
+            copies.update(await _count(connection, different[start : start + SEARCHES]))
     await connection.ask(Select(mailbox))
     if _identity(connection) != before:
         raise MailboxReplaced("the mailbox was replaced upstream while messages were copied; nothing was deleted")
@@ -135,16 +145,24 @@ def _identity(connection: ImapConnection) -> tuple[int | None, str]:
     return connection.mailbox.uidvalidity, connection.mailbox.mailbox_id
 
 
-async def _count(connection: ImapConnection, likeness: _Likeness) -> int:
-    answer = await connection.ask(Search(("HEADER", "Message-ID", likeness.message_id), returning=False))
-    found = {uid for response in answer.responses if isinstance(response, Searched) for uid in response.uids}
-    uids = sorted(found)[-NEWEST:]
-    if not uids:
-        return 0
-    rows = _Rows()
-    await connection.ask(FetchListing(uid_set(uids)), rows=rows.add)
-    return sum(
-        size == likeness.size and likeness.date in {None, date}
-        for uid, (size, date) in rows.by_uid.items()
-        if uid in uids
+async def _count(connection: ImapConnection, likenesses: list[_Likeness]) -> Counter[_Likeness]:
+    """How many of each there are in the selected mailbox."""
+    searches = (Search(("HEADER", "Message-ID", one.message_id), returning=False) for one in likenesses)
+    named = [_newest(answer) for answer in await together(*(connection.ask(search) for search in searches))]
+    looked_at = (FetchStates(uid_set(uids)) for uids in named if uids)
+    sizes = _sizes(await together(*(connection.ask(look) for look in looked_at)))
+    return Counter(
+        {
+            one: sum(uid in sizes and _is_like(one, *sizes[uid]) for uid in uids)
+            for one, uids in zip(likenesses, named, strict=True)
+        }
     )
+
+
+def _newest(answer: Answer) -> list[int]:
+    uids = {uid for response in answer.responses if isinstance(response, Searched) for uid in response.uids}
+    return sorted(uids)[-NEWEST:]
+
+
+def _is_like(one: _Likeness, size: int, date: int | None) -> bool:
+    return one.size == size and one.date in {None, date}

@@ -111,13 +111,11 @@ class _Task:
         most = _most(self.connection)
         waiting = list(batches(self.left, most=most))
         while waiting:
-            uids, reason = waiting.pop(0), self.reason
-            self.limited = False
+            uids, self.limited = waiting.pop(0), False
             remaining = await self._carry_out(uids)
             self.left -= uids - remaining
             if self.limited and len(remaining) < len(uids):
                 waiting[:0] = batches(remaining, most=most)
-                self.reason = reason
 
     async def _carry_out(self, uids: frozenset[int]) -> frozenset[int]:
         """Which of these are left."""

@@ -9,6 +9,8 @@ from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, replacing, with_messages
 
 WITHOUT_MOVE = DOVECOT.replace(" MOVE", "")
+HEADERS = "UID FETCH 1 (UID RFC822.SIZE INTERNALDATE BODY"
+LOOK = "UID FETCH 1 (UID RFC822.SIZE INTERNALDATE FLAGS)"
 
 
 class CopyTest(NetworkTestCase):
@@ -77,11 +79,11 @@ class CopyTest(NetworkTestCase):
         for _ in range(NEWEST):
             store.trash.append(mail("a", 5000))
         self.assertEqual(self.opened(store).delete(1).done, 1)
-        looked_at = [text for text in store.commands if text.startswith("UID FETCH") and text.endswith("INTERNALDATE)")]
+        looked_at = [text for text in store.commands if text.endswith(LOOK.partition("1")[2])]
         self.assertEqual(looked_at[-1].split()[2], f"2:{NEWEST + 1}")
 
     def test_refusals_on_the_way_confirm_nothing(self) -> None:
-        for command in ("EXAMINE", "UID SEARCH", "UID FETCH 1 (UID BODY", "UID FETCH 1 (UID RFC822"):
+        for command in ("EXAMINE", "UID SEARCH", HEADERS, LOOK):
             for status in (b"NO no", b"BAD what", b"OK but nothing"):
                 store = self.store(mail("a"))
                 session = self.opened(store)
@@ -110,7 +112,7 @@ class CopyTest(NetworkTestCase):
             def fail(text: str, answer: bytes, store: Store = store) -> bytes:
                 if text.startswith("UID COPY"):
                     store.trash.messages.clear()
-                if "INTERNALDATE" in text:  # the next exchange is EXAMINE
+                if text.startswith(HEADERS):  # the next exchange is EXAMINE
                     store.faults = {store.exchanges: Fault.NO}
                 return answer
 
