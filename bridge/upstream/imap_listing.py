@@ -69,7 +69,8 @@ class Roll:
         if self._known is None:
             listing = await self._settled(answers[0])
         else:
-            listing = await self._brought_up_to_date(self._known, selected, *answers) or await self._afresh()
+            still = await self._brought_up_to_date(self._known, selected, *answers)
+            listing = still if still is not None else await self._afresh()
         mailbox = self._connection.mailbox
         listing.uidvalidity = UidValidity(mailbox.uidvalidity or 0)
         listing.uidnext = max(mailbox.uidnext, listing.uids[-1] + 1 if len(listing) else 0) if mailbox.uidnext else 0

@@ -137,3 +137,20 @@ def refusing(*beginnings: str, status: str = "NO [NOPERM] no") -> Callable[[str,
 def replacing(old: bytes, new: bytes) -> Callable[[str, bytes], bytes]:
     """For `edit`: wherever it is said."""
     return lambda _, answer: answer.replace(old, new)
+
+
+def with_many(count: int, **store: Any) -> Store:
+    return with_messages(*(mail(f"m{number}") for number in range(1, count + 1)), **store)
+
+
+def on(command: str, change: dict[bytes, bytes]) -> Callable[[str, bytes], bytes]:
+    """For `edit`: changes answers to commands that begin so."""
+
+    def edit(text: str, answer: bytes) -> bytes:
+        if text.startswith(command):
+            for old, new in change.items():
+                assert old in answer, answer
+                answer = answer.replace(old, new)
+        return answer
+
+    return edit
