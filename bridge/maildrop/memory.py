@@ -97,8 +97,10 @@ class Viewing:
     """What one viewer (a POP3 login with its view) was shown, in one incarnation.
 
     `ranks`: UIDs in the order in which they were first listed to it (S8). `kept`: what it deleted under `keep`.
+    `floor`: what lies below this UID is older than the `newest` that its first login was shown; 0 without such a login.
     """
 
     incarnation: int
     ranks: "array[int]" = field(factory=lambda: array("I"))
     kept: frozenset[int] = frozenset()
+    floor: int = 0

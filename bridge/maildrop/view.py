@@ -66,10 +66,11 @@ def _least(one: _Number | None, other: _Number | None) -> _Number | None:
 
 @frozen
 class Selection:
-    """`uids` in the order of their numbers. `ranks`: what has to be stored before they are shown, None for nothing."""
+    """`uids` in the order of their numbers. `ranks` and `floor`: to be stored before these are shown; None: nothing is."""
 
     uids: "array[int]"
     ranks: "array[int] | None" = None
+    floor: int = 0
 
 
 def select(
@@ -91,7 +92,7 @@ def select(
     seen = _in_sight(listing, view, now, found, hidden | kept)
     if view.hides_nothing and not ranks:
         return Selection(seen)
-    return _ranked(listing, view.newest, ranks, seen)
+    return _ranked(listing, view.newest, viewing or Viewing(incarnation=0), seen)
 
 
 def _in_sight(
@@ -111,15 +112,16 @@ def _in_sight(
     return uids
 
 
-def _ranked(listing: Listing, newest: int | None, ranks: "array[int]", seen: "array[int]") -> Selection:
-    known, floor = set(ranks), min(ranks, default=0)
-    new = array("I", [uid for uid in seen if uid not in known])
-    if newest is not None:
-        new = array("I", [uid for uid in new if uid > floor]) if ranks else new[-newest:]
-    in_sight = set(seen)
+def _ranked(listing: Listing, newest: int | None, viewing: Viewing, seen: "array[int]") -> Selection:
+    """What has a rank comes first, then what is new; a viewer's first login decides where `newest` begins."""
+    ranks, floor = viewing.ranks, viewing.floor
+    first = newest is not None and not ranks and not floor
+    if newest is not None and first:
+        floor = seen[-newest - 1] + 1 if len(seen) > newest else 1
+    known, in_sight = set(ranks), set(seen)
+    new = array("I", [uid for uid in seen if uid not in known and (newest is None or uid >= floor)])
     order = array("I", [uid for uid in ranks if uid in in_sight]) + new
-    if not new:
+    if not new and not first:
         return Selection(order)
-    # What is gone never comes back. The lowest stays all the same: it is the floor under what `newest` lets in.
-    there = {*listing.uids, floor}
-    return Selection(order, array("I", [uid for uid in ranks if uid in there]) + new)
+    there = set(listing.uids)  # what is gone never comes back
+    return Selection(order, array("I", [uid for uid in ranks if uid in there]) + new, floor)

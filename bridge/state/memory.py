@@ -27,6 +27,7 @@ T = TypeVar("T")
 @define
 class _Viewer:
     ranks: "array[int] | None" = None
+    floor: int = 0
     kept: set[int] = field(factory=set)
 
 
@@ -149,6 +150,8 @@ class MemoryStore:
         for viewer in source.viewers.values():
             if viewer.ranks is not None:
                 viewer.ranks = array("I", [moves.uids[uid] for uid in viewer.ranks if uid in moves.uids])
+            below = (new for old, new in moves.uids.items() if old < viewer.floor)
+            viewer.floor = max(below, default=0) + 1 if viewer.floor else 0
             viewer.kept = {moves.uids[uid] for uid in viewer.kept if uid in moves.uids}
         self._move_journal(key, source, moves)
 
@@ -250,12 +253,13 @@ class MemoryStore:
         if source is None or seen is None or (seen.ranks is None and not seen.kept):
             return None
         ranks = array("I") if seen.ranks is None else seen.ranks[:]
-        return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept))
+        return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept), floor=seen.floor)
 
     @_answer
     def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> None:
         viewers = self._at(key, viewing.incarnation).viewers
-        viewers.setdefault(viewer, _Viewer()).ranks = viewing.ranks[:]
+        seen = viewers.setdefault(viewer, _Viewer())
+        seen.ranks, seen.floor = viewing.ranks[:], viewing.floor
 
     @_answer
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> None:

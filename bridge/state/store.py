@@ -52,10 +52,11 @@ class Store(Protocol):
         Raises Overtaken, and UidlTaken if a UIDL in `given`, `carried` or `computed` ever belonged to another message
         of the account; a carried one may belong to a listed message of the same source in the incarnation before.
         With `moves`, viewings and journal of every viewer move along: what did not move is dropped from ranks and
-        `kept`; an entry whose old UID is `certain` follows, with the new size and date and an unknown modseq; any
-        other is struck and its message, if it moved, kept from its viewer.
+        `kept`; a floor is now just above all that moved from below it. An entry whose old UID is `certain` follows,
+        with the new size and date and an unknown modseq; any other is struck and its message, if it moved, kept from
+        its viewer.
         A gone message's UIDL stays taken; whatever else is known of it is forgotten, but for its journal entry and
-        its rank, which tells `newest` how far down a viewer has seen (`view.select` drops it when it can).
+        its rank, which the next `show` leaves out.
         Within an incarnation `true_sizes` and `learned_to` are left to `learn`. `news.computed` may be read later,
         and in another thread.
         """
@@ -92,7 +93,7 @@ class Store(Protocol):
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]": ...
 
     def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
-        """Store the ranks (not `kept`). Raises Overtaken in another incarnation."""
+        """Store ranks and floor (not `kept`). Raises Overtaken in another incarnation."""
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         """This viewer has deleted them. Raises Overtaken in another incarnation."""

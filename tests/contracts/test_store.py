@@ -285,10 +285,10 @@ class Contract:
 
     async def test_every_viewers_order_and_deletions_move_along(self) -> None:
         old = await self.first((1, 2, 3, 4))
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [4, 1, 3])))
+        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [4, 1, 3]), floor=3))
         await self.store.keep(ALICE, "b", 1, [1, 2])
         await self.renewed(old, (11, 12, 14), News(moves=Moves({1: 12, 3: 11, 4: 14})))
-        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=2, ranks=array("I", [14, 12, 11]))
+        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=2, ranks=array("I", [14, 12, 11]), floor=13)
         assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=2, kept=frozenset({12}))
 
     async def test_a_deletion_follows_its_message_only_where_that_is_certain(self) -> None:
@@ -340,11 +340,11 @@ class Contract:
             await self.store.learn(ALICE, 1, true_sizes={1: 5, 2: 6}, fingerprints=learned(1, 2), learned_to=3)
             await self.store.keep(ALICE, "a", 1, [1, 2])
             left = evolve(stored, listing=listing(7, (2, 3)))
-            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3])))
+            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2))
             stored = await self.store.remember(ALICE, left, News(gone=[1]))
             assert (await self.again()).true_sizes == {2: 6}
             assert await self.store.fingerprints(ALICE, 1) == learned(2)
-            shown = Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), kept=frozenset({2}))  # but its rank
+            shown = Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), kept=frozenset({2}), floor=2)  # but its rank
             assert await self.store.viewing(ALICE, "a") == shown
 
     # Viewers.

@@ -44,7 +44,7 @@ class Viewer:
         selection = select(listing, self.view, self.viewing, now=now, found=finds, hidden=frozenset(journal))
         if selection.ranks is not None:
             kept = self.viewing.kept if self.viewing else frozenset[int]()
-            self.viewing = Viewing(incarnation=1, ranks=selection.ranks, kept=kept)
+            self.viewing = Viewing(incarnation=1, ranks=selection.ranks, kept=kept, floor=selection.floor)
         return list(selection.uids)
 
 
@@ -103,12 +103,21 @@ def test_what_lies_under_the_newest_stays_there_though_all_of_them_are_gone() ->
     assert viewer.logs_in(listed([1, 2, 3, 7])) == [7]
 
 
-def test_a_first_login_to_an_empty_mailbox_counts_as_none() -> None:
-    viewer = Viewer(View(newest=2))
-    assert viewer.logs_in(listed([])) == []
+def test_a_first_login_that_shows_all_there_is_leaves_nothing_older_out_later() -> None:
+    empty, few = Viewer(View(newest=2)), Viewer(View(newest=2), kept=[9])
 
-    assert viewer.viewing is None
-    assert viewer.logs_in(listed([1, 2, 3])) == [2, 3]
+    assert empty.logs_in(listed([])) == []
+    assert empty.logs_in(listed([1, 2, 3])) == [1, 2, 3]
+    assert few.logs_in(listed([1, 2, 3], hidden=[1])) == [2, 3]
+    assert few.logs_in(listed([1, 2, 3, 4])) == [2, 3, 1, 4]
+
+
+def test_after_a_renumbering_the_newest_begin_where_they_began_though_none_of_them_is_left() -> None:
+    viewer = Viewer(View(newest=2))
+    viewer.viewing = Viewing(incarnation=2, floor=14)
+
+    assert viewer.logs_in(listed([11, 12, 13])) == []
+    assert viewer.logs_in(listed([11, 12, 13, 15, 16, 17])) == [15, 16, 17]
 
 
 def test_an_owner_who_takes_a_view_away_changes_no_order() -> None:
@@ -126,8 +135,7 @@ def test_only_what_is_seen_for_the_first_time_has_to_be_stored() -> None:
 
     assert select(listed([2, 3]), View(since=DAY), viewing, now=NOW).ranks is None
     assert select(listed([3]), View(since=DAY), viewing, now=NOW).ranks is None
-    assert select(listed([3, 4]), View(newest=9), viewing, now=NOW).ranks == array("I", [2, 3, 4])
-    assert select(listed([2, 4]), View(newest=9), viewing, now=NOW).ranks == array("I", [2, 4])
+    assert select(listed([2, 4], hidden=[2]), View(since=DAY), viewing, now=NOW).ranks == array("I", [2, 4])
 
 
 def test_a_viewer_is_the_same_however_its_view_was_written() -> None:
@@ -172,7 +180,7 @@ def test_whatever_happens_upstream_the_numbers_are_those_of_the_model(
 ) -> None:
     view = View(newest=newest, search="X" if searches else None, since=3.0 * DAY if ages else None)
     viewer = Viewer(view, kept)
-    order: list[int] = []
+    order, floor = list[int](), None
     arrived, gone, before = 0, set[int](), list[list[int]]()
     for arrivals, leaving, hidden, found, day in logins:
         arrived, gone = max(arrived, arrivals), gone | {uid for uid in leaving if uid <= arrived}
@@ -200,5 +208,7 @@ def test_whatever_happens_upstream_the_numbers_are_those_of_the_model(
             order = sorted({*order, *sight})
         else:
             new = [uid for uid in sight if uid not in order]
-            order += new[-newest:] if newest and not order else [u for u in new if not newest or u > min(order)]
+            if newest and floor is None:
+                floor = max(sight[:-newest], default=0) + 1
+            order += [uid for uid in new if uid >= (floor or 0)]
         assert seen == [uid for uid in order if uid in sight]
