@@ -7,6 +7,7 @@ never used twice; a format without UIDVALIDITY, or made from ids, needs a store 
 import re
 import string
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 from attrs import frozen
@@ -72,14 +73,15 @@ class UidlFormat:
 
     @property
     def has_uidvalidity(self) -> bool:
-        return any(name == "uidvalidity" for _, name, _, _ in string.Formatter().parse(self._computed))
+        return any(name == "uidvalidity" for _, name, _ in _pieces(self.computed))
 
     @property
     def needs_store(self) -> bool:
         return self.stable or not self.has_uidvalidity
 
     @property
-    def _computed(self) -> str:
+    def computed(self) -> str:
+        """The template of the UIDLs that are computed."""
         return NAMED["bridge"] if self.stable else self.template
 
     def stable_uidl(self, stable_id: str) -> str:
@@ -101,32 +103,44 @@ class UidlFormat:
     def uidl(self, uidvalidity: UidValidity, uid: int) -> Uidl:
         return Uidl(self._written(uidvalidity) % uid)
 
-    def uid(self, uidvalidity: UidValidity, uidl: str) -> int:
-        """Of which UID this is the computed UIDL; 0 of none."""
-        before, form, behind = self._parts(uidvalidity)
-        digits = uidl[len(before) : len(uidl) - len(behind)]
-        try:
-            uid = int(digits, 10 if form.endswith("d") else 16)
-        except ValueError:
-            return 0
-        return uid if before + form % uid + behind == uidl else 0
+    def origin(self, uidl: str) -> tuple[int, int] | None:
+        """Of which UIDVALIDITY (0 where the format has none) and UID this is the computed UIDL; None if of none."""
+        match = _shape(self.computed).fullmatch(uidl)
+        if match is None:
+            return None
+        bases = {name: 10 if form.endswith("d") else 16 for _, name, form in _pieces(self.computed)}
+        numbers = {name: int(digits, bases[name]) for name, digits in match.groupdict().items()}
+        uidvalidity, uid = numbers.get("uidvalidity", 0), numbers["uid"]
+        return (uidvalidity, uid) if self.uidl(UidValidity(uidvalidity), uid) == uidl else None
 
     def _written(self, uidvalidity: UidValidity) -> str:
         """The template as a %-format for the UID alone: 100,000 UIDLs are one `map` over it."""
-        before, form, behind = self._parts(uidvalidity)
-        return before.replace("%", "%%") + form + behind.replace("%", "%%")
+        written = ""
+        for literal, name, form in _pieces(self.computed):
+            written += literal.replace("%", "%%") + (form % uidvalidity if name == "uidvalidity" else form)
+        return written
 
-    def _parts(self, uidvalidity: UidValidity) -> tuple[str, str, str]:
-        """What stands before the UID, the %-format of the UID, and what stands behind it."""
-        before, form, pieces = "", "", list[str]()
-        for literal, name, spec, _ in string.Formatter().parse(self._computed):
-            pieces.append(literal)
-            number = "%" + (spec if spec and not spec.isdigit() else f"{spec or ''}d")
-            if name == "uidvalidity":
-                pieces.append(number % uidvalidity)
-            elif name == "uid":
-                before, form, pieces = "".join(pieces), number, []
-        return before, form, "".join(pieces)
+
+@lru_cache
+def _pieces(template: str) -> tuple[tuple[str, str, str], ...]:
+    """(literal text, "uid" or "uidvalidity", %-format of that number); the last two are empty at the end."""
+    return tuple(
+        (literal, name or "", "%" + (spec if spec and not spec.isdigit() else f"{spec or ''}d") if name else "")
+        for literal, name, spec, _ in string.Formatter().parse(template)
+    )
+
+
+@lru_cache
+def _shape(template: str) -> re.Pattern[str]:
+    """What is computed by the template looks so, the numbers in groups of their names."""
+    shape = ""
+    for literal, name, form in _pieces(template):
+        shape += re.escape(literal)
+        if name:
+            digits, most = {"d": ("0-9", 10), "x": ("0-9a-f", 8), "X": ("0-9A-F", 8)}[form[-1]]
+            least = int(form[1:-1] or "1")
+            shape += f"(?P<{name}>[{digits}]{{{least},{max(least, most)}}})"
+    return re.compile(shape)
 
 
 def hashed(text: str) -> str:
@@ -134,6 +148,7 @@ def hashed(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
+@lru_cache
 def parse_format(text: str) -> UidlFormat:
     """A format by name, or a template; ValueError says what is wrong with it and what to write instead."""
     if text in STABLE:

@@ -49,6 +49,7 @@ TEMPLATES = [
     "x{uid:010d}{uidvalidity}",
     "%{uid}%s{uidvalidity}",
     "{uid}a{uidvalidity:08x}",
+    "{uid:012X}{uidvalidity:05}",
     *STABLE,
 ]
 
@@ -73,14 +74,14 @@ def test_a_format_tells_what_it_rests_on(name: str) -> None:
 
 
 @given(UINT32, UINT32, st.sampled_from([*TEMPLATES, *BY_UID_ALONE]), st.sampled_from(["", "0", " ", "-2", "_", "%"]))
-def test_a_computed_uidl_tells_its_uid_and_no_other_text_does(v: int, uid: int, name: str, more: str) -> None:
+def test_a_computed_uidl_tells_its_origin_and_no_other_text_does(v: int, uid: int, name: str, more: str) -> None:
     form = parse_format(name)
     uidl = form.uidl(UidValidity(v), uid)
 
-    assert form.uid(UidValidity(v), uidl) == uid
+    assert form.origin(uidl) == (v if form.has_uidvalidity else 0, uid)
     for changed in (uidl + more, more + uidl, uidl[:-1], uidl[1:], uidl.swapcase(), uidl.replace("0", more)):
-        read = form.uid(UidValidity(v), changed)
-        assert read == 0 or form.uidl(UidValidity(v), read) == changed
+        read = form.origin(changed)
+        assert read is None or form.uidl(UidValidity(read[0]), read[1]) == changed
 
 
 @pytest.mark.parametrize(

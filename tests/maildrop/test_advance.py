@@ -1,0 +1,432 @@
+"""UIDLs and remembered listings from login to login, through whatever happens to a mailbox between them."""
+
+import string
+from collections.abc import Sequence
+
+import pytest
+from attrs import define, evolve
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from bridge.maildrop import advance
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News
+from bridge.maildrop.rematch import rematch
+from bridge.maildrop.uidl import LONGEST, UidlFormat, parse_format
+from bridge.names import UidValidity
+
+BRIDGE = parse_format("bridge")
+BY_UID = parse_format("cyrus-uid")
+EMAILID = parse_format("emailid")
+
+
+def listing(*uids: int, uidvalidity: int = 1, uidnext: int = 0, mailbox_id: str = "", hidden: bytes = b"") -> Listing:
+    """Message n has n hundred octets and was received at n."""
+    rows = Listing(UidValidity(uidvalidity), uidnext=uidnext, mailbox_id=mailbox_id)
+    rows.add(uids, [100 * uid for uid in uids], list(uids), hidden or bytes(len(uids)))
+    return rows
+
+
+def remembered(rows: Listing, form: UidlFormat = BRIDGE) -> Memory:
+    return advance.first("p", rows, form)[0]
+
+
+def uidls(memory: Memory) -> list[str]:
+    return list(memory.uidls().uidls(memory.listing.uids))
+
+
+# The first time.
+
+
+def test_the_first_listing_needs_no_stored_uidls() -> None:
+    memory, news = advance.first("p", listing(3, 5), BRIDGE)
+
+    assert (memory.place, memory.incarnation, memory.highest, memory.version) == ("p", 1, 5, 0)
+    assert news == News(computed=["00000001-00000003", "00000001-00000005"])
+    assert uidls(memory) == list(news.computed)
+
+
+def test_ids_of_the_server_are_all_stored() -> None:
+    memory, news = advance.first("p", listing(3, 5), EMAILID, {3: "M3", 5: "M3"})
+
+    assert news.given == {3: "M3", 5: "M3-1"}
+    assert uidls(memory) == ["M3", "M3-1"]
+
+
+def test_an_empty_mailbox_is_remembered_as_empty() -> None:
+    assert remembered(listing()).highest == 0
+
+
+# Does it go on?
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        (listing(1, 2), listing(1, 2), ""),
+        (listing(1, 2, uidnext=3), listing(1, 2, 3, uidnext=4), ""),
+        (listing(1, 2, uidnext=3), listing(2, 3), ""),
+        (listing(1, 2), listing(), ""),
+        (listing(), listing(1, uidnext=2), ""),
+        (listing(1, 2), listing(1, 2, hidden=b"\0\1"), ""),
+        (listing(1), listing(1, uidvalidity=2), "UIDVALIDITY changed from 1 to 2"),
+        (listing(1, mailbox_id="a"), listing(1, mailbox_id="b"), "MAILBOXID changed"),
+        (listing(1, mailbox_id="a"), listing(1), ""),
+        (listing(1), listing(1, mailbox_id="b"), ""),
+        (listing(1, 2, uidnext=3), listing(uidnext=2), "UIDNEXT fell to 2, though a message with UID 2 was listed"),
+        (listing(1, 2, uidnext=9), listing(1, 2, uidnext=3), ""),
+    ],
+)
+def test_a_mailbox_goes_on_unless_upstream_shows_that_it_is_another(before: Listing, now: Listing, why: str) -> None:
+    assert advance.replaced(remembered(before), "p", now) == why
+
+
+def test_another_place_is_another_mailbox() -> None:
+    assert "another server" in advance.replaced(remembered(listing(1)), "q", listing(1))
+
+
+@pytest.mark.parametrize("others", [(), (1,), (1, 4)])
+def test_a_known_message_never_changes_its_size_or_date(others: tuple[int, ...]) -> None:
+    memory = remembered(listing(1, 2, 3))
+    rows = listing(*others, 3)
+    assert advance.replaced(memory, "p", rows) == ""
+
+    rows.sizes[-1] += 1
+    assert advance.replaced(memory, "p", rows) == "the message with UID 3 has another size or date than before"
+    rows.sizes[-1] -= 1
+    rows.dates[-1] += 1
+    assert "UID 3" in advance.replaced(memory, "p", rows)
+    rows.dates[-1] = -1
+    assert advance.replaced(memory, "p", rows) == ""
+    assert advance.replaced(remembered(rows), "p", listing(*others, 3)) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "believed"),
+    [
+        (listing(1, uidnext=2), listing(uidnext=2), True),
+        (listing(1, uidnext=2), listing(uidnext=3), True),
+        (listing(1, uidnext=5), listing(uidnext=3), False),
+        (listing(1, uidnext=2), listing(), False),
+        (listing(1), listing(), True),
+        (listing(1), listing(uidnext=2), True),
+        (listing(uidnext=2), listing(), True),
+        (listing(1, uidnext=2), listing(1), True),
+    ],
+)
+def test_an_empty_mailbox_is_believed_only_where_uidnext_holds(before: Listing, now: Listing, believed: bool) -> None:
+    doubt = advance.doubtful(remembered(before), now)
+
+    assert (doubt == "") == believed
+    assert believed or "no message where there were 1" in doubt
+
+
+# It goes on.
+
+
+@pytest.mark.parametrize(
+    ("now", "new", "gone"),
+    [((1, 2), [], []), ((1, 2, 3, 4), [3, 4], []), ((1, 3), [3], [2]), ((2,), [], [1]), ((), [], [1, 2])],
+)
+def test_what_came_and_what_went_is_told(now: Sequence[int], new: list[int], gone: list[int]) -> None:
+    memory = evolve(remembered(listing(1, 2)), true_sizes={1: 101, 2: 202})
+    after, news = advance.grown(memory, listing(*now), BRIDGE)
+
+    assert list(advance.unlisted(memory, listing(*now))) == new
+    assert (list(news.gone), news.columns, news.given) == (gone, list(now) != [1, 2], {})
+    assert list(news.computed) == [f"00000001-{uid:08x}" for uid in new]
+    assert after.true_sizes == {uid: 101 * uid for uid in (1, 2) if uid not in gone}
+    assert after.highest == max([2, *now])
+    assert uidls(after) == [f"00000001-{uid:08x}" for uid in now]
+
+
+def test_a_flag_set_by_somebody_is_a_change_and_new_heads_alone_are_none() -> None:
+    memory = remembered(listing(1))
+
+    assert advance.grown(memory, listing(1, hidden=b"\1"), BRIDGE)[1].columns
+    assert not advance.grown(memory, listing(1, uidnext=9), BRIDGE)[1].columns
+
+
+def test_an_open_question_and_its_answer_are_settled_when_the_mailbox_goes_on() -> None:
+    memory = evolve(remembered(listing(1)), question="what?", accepted=True)
+    after, _ = advance.grown(memory, listing(1), BRIDGE)
+
+    assert (after.question, after.accepted) == ("", False)
+
+
+def test_a_uid_below_the_highest_that_was_not_listed_gets_no_uidl_that_was_somebodys() -> None:
+    """A mailbox rebuilt while it was empty, with the UIDVALIDITY it had."""
+    memory, _ = advance.grown(remembered(listing(1, 2)), listing(), BRIDGE)
+    after, news = advance.grown(memory, listing(1, 2, 3, uidnext=4), BRIDGE)
+
+    assert news.given == {1: "00000001-00000001-1", 2: "00000001-00000002-1"}
+    assert list(news.computed) == ["00000001-00000003"]
+    assert uidls(after) == [*news.given.values(), *news.computed]
+
+
+def test_messages_keep_their_uidls_when_the_account_gets_another_format() -> None:
+    memory, _ = advance.suffixed(*advance.first("p", listing(1, 2, 3), BRIDGE), frozenset({"00000001-00000002"}))
+    before = uidls(memory)
+    after, news = advance.grown(memory, listing(2, 3, 4), parse_format("james"))
+
+    assert uidls(after) == [*before[1:], "1-4"]
+    assert news.given == {3: "00000001-00000003"}
+    assert after.template == "{uidvalidity}-{uid}"
+    assert after.issued == (Issued(1, UidValidity(1), 3, BRIDGE.template),)
+
+
+def test_a_format_changed_to_and_fro_gives_no_uidl_twice() -> None:
+    memory, _ = advance.grown(remembered(listing(10), BY_UID), listing(10), parse_format("{uid:x}"))
+    after, _ = advance.grown(memory, listing(10, 16, 17), parse_format("{uid:x}"))
+
+    assert uidls(after) == ["10", "10-1", "11"]
+
+
+def test_a_new_copy_of_a_listed_message_is_told_apart_without_asking_the_store() -> None:
+    memory, _ = advance.first("p", listing(3), EMAILID, {3: "M3"})
+    after, news = advance.grown(memory, listing(3, 4), EMAILID, {4: "M3"})
+
+    assert news.given == {4: "M3-1"}
+    assert uidls(after) == ["M3", "M3-1"]
+
+
+# It was replaced.
+
+
+def test_recognised_messages_keep_their_uidls_and_others_get_new_ones() -> None:
+    memory = evolve(remembered(listing(1, 2, 3)), true_sizes={1: 111, 2: 222}, learned_to=3, version=7, accepted=True)
+    rows = listing(1, 2, 3, 4, uidvalidity=2)
+    rows.sizes[0] = 200  # old 2 is new 1, old 1 is new 4 and another size
+    after, news = advance.renumbered(memory, "q", rows, Moves({2: 1, 1: 4}), BRIDGE)
+
+    assert news.carried == {1: "00000001-00000002", 4: "00000001-00000001"}
+    assert (news.given, list(news.computed)) == ({}, ["00000002-00000002", "00000002-00000003"])
+    assert uidls(after) == [news.carried[1], *news.computed, news.carried[4]]
+    assert (after.place, after.incarnation, after.version, after.highest) == ("q", 2, 7, 4)
+    assert after.true_sizes == {1: 222}
+    assert (after.learned_to, after.accepted, after.question) == (0, False, "")
+    assert after.issued == (Issued(1, UidValidity(1), 3, BRIDGE.template),)
+    assert news.moves == Moves({2: 1, 1: 4})
+
+
+def test_an_empty_mailbox_that_was_replaced_issued_nothing() -> None:
+    after, news = advance.renumbered(remembered(listing()), "p", listing(1), Moves({}), BRIDGE)
+
+    assert after.issued == ()
+    assert list(news.computed) == ["00000001-00000001"]
+
+
+def test_with_the_same_uidvalidity_what_is_not_recognised_gets_a_suffix() -> None:
+    rows = listing(1, 2, 3)
+    after, news = advance.renumbered(remembered(listing(1, 2)), "p", rows, Moves({1: 1}), BRIDGE)
+
+    assert uidls(after) == ["00000001-00000001", "00000001-00000002-2", "00000001-00000003"]
+    assert news.carried == {}  # computed as before: it needs no storing
+
+
+def test_back_to_the_first_uidvalidity_every_message_still_has_its_uidl() -> None:
+    first = remembered(listing(1, 2))
+    second, _ = advance.renumbered(first, "p", listing(1, 2, 3, uidvalidity=2), Moves({1: 2, 2: 1}), BRIDGE)
+    third, news = advance.renumbered(second, "p", listing(1, 2, 3), Moves({2: 1, 1: 2}), BRIDGE)
+
+    assert uidls(third)[:2] == uidls(first)
+    assert news.carried == {}
+    assert uidls(third)[2] == "00000001-00000003"
+    assert len({*uidls(first), *uidls(second), *uidls(third)}) == 4
+
+
+def test_ids_of_the_server_survive_but_what_was_shown_before_counts_more() -> None:
+    memory = remembered(listing(1))
+    rows = listing(1, 2, uidvalidity=2)
+    after, news = advance.renumbered(memory, "p", rows, Moves({1: 1}), EMAILID, {1: "M1", 2: "M2"})
+
+    assert uidls(after) == ["00000001-00000001", "M2"]
+    assert news.given == {2: "M2"}
+
+
+# The store knows better.
+
+
+def test_taken_uidls_are_made_longer_until_they_are_free() -> None:
+    memory, news = advance.first("p", listing(1, 2, 3), BRIDGE)
+    for taken in ("00000001-00000002", "00000001-00000002-1", "00000001-00000002-1.2"):
+        memory, news = advance.suffixed(memory, news, frozenset({taken}))
+
+    assert uidls(memory) == ["00000001-00000001", "00000001-00000002-1.2.2", "00000001-00000003"]
+    assert news.given == {2: "00000001-00000002-1.2.2"}
+    assert list(news.computed) == ["00000001-00000001", "00000001-00000003"]
+
+
+def test_a_carried_uidl_that_is_taken_is_given_anew() -> None:
+    rows = listing(4, 5, uidvalidity=2)
+    memory, news = advance.renumbered(remembered(listing(1, 2)), "p", rows, Moves({1: 4, 2: 5}), BRIDGE)
+    memory, news = advance.suffixed(memory, news, frozenset({"00000001-00000001"}))
+
+    assert news.carried == {5: "00000001-00000002"}
+    assert news.given == {4: "00000001-00000001-2"}
+    assert uidls(memory) == ["00000001-00000001-2", "00000001-00000002"]
+
+
+# All of it together: any history of a mailbox.
+
+FORMATS = ["bridge", "cyrus-uid", "courier-old", "james", "dovecot-old", "{uid:x}", "emailid", "gmail"]
+LEGAL = set(string.ascii_letters + string.digits + ".-_")
+
+
+@define(eq=False)
+class Mail:
+    """A message upstream. Copies of it have its `content`, which is its header, size and the server's own id."""
+
+    content: int
+    uid: int
+    date: int
+
+
+@define
+class Listed:
+    """A message as the last login listed it."""
+
+    mail: Mail
+    date: int
+    learned: bool
+    uidl: str
+
+
+class History(RuleBasedStateMachine):
+    """One mailbox, one store that holds what a Store holds, and a login now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uidvalidity, self.uidnext, self.mails = 1, 1, list[Mail]()
+        self.clock = self.contents = 0
+        self.memory: Memory | None = None
+        self.fingerprints: dict[int, Fingerprint] = {}
+        self.taken: dict[str, tuple[int, int]] = {}
+        self.named: dict[str, int] = {}
+        self.last: list[Listed] = []
+
+    def tick(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def append(self, content: int) -> None:
+        self.mails.append(Mail(content, self.uidnext, self.tick()))
+        self.uidnext += 1
+
+    @rule(count=st.integers(1, 4))
+    def mail_comes(self, count: int) -> None:
+        for _ in range(count):
+            self.contents += 1
+            self.append(self.contents)
+
+    @precondition(lambda self: self.mails)
+    @rule(data=st.data())
+    def somebody_copies_a_message(self, data: st.DataObject) -> None:
+        self.append(data.draw(st.sampled_from(self.mails)).content)
+
+    @precondition(lambda self: self.mails)
+    @rule(data=st.data())
+    def somebody_expunges(self, data: st.DataObject) -> None:
+        gone = data.draw(st.sets(st.sampled_from(range(len(self.mails))), min_size=1))
+        self.mails = [mail for row, mail in enumerate(self.mails) if row not in gone]
+
+    @rule(
+        uidvalidity=st.integers(1, 3),
+        start=st.integers(1, 4),
+        reverse=st.booleans(),
+        dates_kept=st.booleans(),
+        grown=st.integers(0, 12),
+    )
+    def mailbox_is_rebuilt(self, uidvalidity: int, start: int, reverse: bool, dates_kept: bool, grown: int) -> None:
+        """With a new UIDVALIDITY, one it had long ago, or the same; other UIDs, and perhaps no dates."""
+        now = self.tick()
+        self.uidvalidity = uidvalidity
+        for uid, mail in enumerate(reversed(self.mails) if reverse else self.mails, start):
+            mail.uid = uid
+            mail.date = mail.date if dates_kept else now
+        self.mails.sort(key=lambda mail: mail.uid)
+        self.uidnext = start + len(self.mails) + grown
+
+    @rule(name=st.sampled_from(FORMATS), learn=st.booleans())
+    def client_logs_in(self, name: str, learn: bool) -> None:
+        rows = self.upstream()
+        marks = {mail.uid: self.fingerprint(mail) for mail in self.mails}
+        ids = {mail.uid: str(mail.content) for mail in self.mails}
+        form = parse_format(name)
+        before = self.memory
+        if before is None:
+            memory, news = advance.first("p", rows, form, ids if form.stable else None)
+        elif advance.replaced(before, "p", rows):
+            moves = rematch(before.listing, self.fingerprints, rows, marks)
+            memory, news = advance.renumbered(before, "p", rows, moves, form, ids if form.stable else None)
+            self.fingerprints = {}
+            for old, new in moves.uids.items():
+                assert memory.uidls().uidl(new) == before.uidls().uidl(old)
+            self.check_unmistakable(memory)
+        elif advance.doubtful(before, rows):
+            return
+        else:
+            memory, news = advance.grown(before, rows, form, ids if form.stable else None)
+            for uid in set(before.listing.uids) & set(rows.uids):
+                assert memory.uidls().uidl(uid) == before.uidls().uidl(uid)
+        self.memory = self.stored(memory, news)
+        if learn:
+            self.fingerprints = marks
+        self.check_uidls(self.memory)
+
+    def upstream(self) -> Listing:
+        rows = Listing(UidValidity(self.uidvalidity), uidnext=self.uidnext)
+        rows.add(
+            [mail.uid for mail in self.mails],
+            [1000 + mail.content for mail in self.mails],
+            [mail.date for mail in self.mails],
+            bytes(len(self.mails)),
+        )
+        return rows
+
+    def fingerprint(self, mail: Mail) -> Fingerprint:
+        return Fingerprint(b"m%d" % mail.content, b"h%d" % mail.content)
+
+    def stored(self, memory: Memory, news: News) -> Memory:
+        """As a Store takes it: what is not computed is remembered for good, and belongs to one message."""
+        for _ in range(5):
+            origins = {new: old for old, new in (news.moves.uids if news.moves else {}).items()}
+            taken = {uidl for uidl in news.computed if uidl in self.taken}
+            for uid, uidl in (*news.given.items(), *news.carried.items()):
+                owner = self.taken.get(uidl)
+                own = {(memory.incarnation, uid), (memory.incarnation - 1, origins.get(uid, 0))}
+                if owner is not None and owner not in own:
+                    taken.add(uidl)
+            if not taken:
+                for uid, uidl in (*news.given.items(), *news.carried.items()):
+                    self.taken[uidl] = (memory.incarnation, uid)
+                return memory
+            memory, news = advance.suffixed(memory, news, frozenset(taken))
+        raise AssertionError("no free UIDL was found")
+
+    def check_uidls(self, memory: Memory) -> None:
+        said = list(memory.uidls().uidls([mail.uid for mail in self.mails]))
+        assert len(set(said)) == len(said)
+        for mail, uidl in zip(self.mails, said, strict=True):
+            assert 1 <= len(uidl) <= LONGEST
+            assert set(uidl) <= LEGAL
+            # Copies cannot be told apart after a rebuild, and need not be.
+            assert self.named.setdefault(uidl, mail.content) == mail.content
+        self.last = [
+            Listed(mail, mail.date, mail.uid in self.fingerprints, uidl)
+            for mail, uidl in zip(self.mails, said, strict=True)
+        ]
+
+    def check_unmistakable(self, memory: Memory) -> None:
+        """After a rebuild: what has no copy, and is known by its header or its date, has the UIDL it had."""
+        then, now = ([mail.content for mail in mails] for mails in ([each.mail for each in self.last], self.mails))
+        for each in self.last:
+            mail = each.mail
+            single = then.count(mail.content) == now.count(mail.content) == 1
+            if single and mail in self.mails and (each.learned or mail.date == each.date):
+                assert memory.uidls().uidl(mail.uid) == each.uidl
+
+
+TestHistory = History.TestCase
+TestHistory.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
