@@ -51,7 +51,7 @@ format: .venv/with-check ## formats the code, and mends of its style what can be
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/with-check ## measures the first login to a mailbox of 100,000 messages
+bench: .venv/with-check ## measures the first and the second login to a mailbox of 100,000 messages
 	$(BIN)/python -m bench.login
 
 clean: ## removes what the jobs have made

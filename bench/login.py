@@ -1,12 +1,14 @@
-"""How long a first login to a large mailbox takes, beside what the IMAP server alone needs for the same listing.
+"""How long a login to a large mailbox takes, beside what the IMAP server alone needs for the same listing.
 
-`python -m bench.login [--messages 100000] [--rounds 5]`. One Dovecot, one bridge; each round measures both, in turn:
-bare, connect to the tagged OK of `SELECT` + `UID FETCH 1:* (UID RFC822.SIZE FLAGS INTERNALDATE)`; through the bridge,
-connect to the end of UIDL. Then the memory that a session at that mailbox adds to the bridge.
+`python -m bench.login [--messages 100000] [--rounds 5]`. One Dovecot; each round measures, in turn: bare, connect to
+the tagged OK of `SELECT` + `UID FETCH 1:* (UID RFC822.SIZE FLAGS INTERNALDATE)`; through a bridge that knows nothing
+yet, connect to the end of UIDL; and the same through a second process with the state that the first has left on disk,
+to which nothing is new. Then upstream's round trips of both, and the memory that a session at that mailbox adds.
 """
 
 import argparse
 import contextlib
+import io
 import socket
 import statistics
 import tempfile
@@ -17,29 +19,65 @@ from pathlib import Path
 from tests.peers.bridge import Bridge, bridge
 from tests.peers.servers.dovecot import dovecot
 from tests.peers.servers.imap_server import Login, Mailbox
+from tests.stories.gate import gate
 
 SESSIONS = 5
 """Held open at once, so that what one of them costs is more than noise."""
 
+CONFIG = """
+state = "sqlite:popbridge.sqlite"
+
+[[listener]]
+pop3 = "127.0.0.1:{port}"
+
+[[passthrough]]
+upstream = "imap://127.0.0.1:%d"
+"""
+
 
 def main() -> None:
     arguments = _arguments()
-    with dovecot(format="mdbox") as server, tempfile.TemporaryDirectory() as directory:
+    with dovecot(format="mdbox") as server:
         mailbox = server.new_mailbox()
         _fill(mailbox, arguments.messages)
         _bare(mailbox)  # the server writes its indexes
-        with bridge(Path(directory), upstream=server) as bridged:
-            bare, through, listed = [], [], 0
-            for _ in range(arguments.rounds):
-                bare.append(_bare(mailbox))
-                seconds, listed = _through(bridged, mailbox)
-                through.append(seconds)
-            assert listed == arguments.messages, f"UIDL listed {listed} of {arguments.messages}"
-            _report("IMAP server alone", bare)
-            _report("through the bridge", through)
-            ratio = statistics.median(through) / statistics.median(bare)
-            print(f"ratio of the medians  {ratio:.2f}")
-            print(f"memory per session    {_memory(bridged, mailbox) / 1e6:.2f} MB")
+        bare, first, second = [], [], []
+        for _ in range(arguments.rounds):
+            bare.append(_bare(mailbox))
+            with tempfile.TemporaryDirectory() as state:
+                first.append(_in_new_process(Path(state), mailbox, arguments.messages))
+                second.append(_in_new_process(Path(state), mailbox, arguments.messages))
+        _report("IMAP server alone", bare)
+        _report("first login", first)
+        _report("second login", second)
+        print(f"first login, ratio    {statistics.median(first) / statistics.median(bare):.2f}")
+        print(f"second login, ratio   {statistics.median(second) / statistics.median(bare):.2f}")
+        with tempfile.TemporaryDirectory() as state, gate(server.port) as door:
+            for what in ("first", "second"):
+                with _bridge(Path(state), door.port) as bridged:
+                    turns, octets = door.turns, door.octets
+                    _through(bridged, mailbox)
+                    turns, octets = door.turns - turns, door.octets - octets
+                    print(f"{what:<6} asks upstream  {turns} times; it answers {octets} octets")
+            with _bridge(Path(state), door.port) as bridged:
+                print(f"memory per session    {_memory(bridged, mailbox) / 1e6:.2f} MB")
+
+
+@contextlib.contextmanager
+def _bridge(state: Path, upstream: int) -> Iterator[Bridge]:
+    running = contextlib.ExitStack()
+    try:
+        yield running.enter_context(bridge(state, config=CONFIG % upstream))
+    finally:
+        with contextlib.redirect_stdout(io.StringIO()):  # its log is for tests
+            running.close()
+
+
+def _in_new_process(state: Path, mailbox: Mailbox, messages: int) -> float:
+    with _bridge(state, mailbox.port) as bridged:
+        seconds, listed = _through(bridged, mailbox)
+    assert listed == messages, f"UIDL listed {listed} of {messages}"
+    return seconds
 
 
 def _arguments() -> argparse.Namespace:
