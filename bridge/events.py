@@ -85,6 +85,59 @@ class DeletionRefused:
 
 
 @frozen
+class DeletionsCarriedOut:
+    """What QUIT had only promised is done; `account` here and below is the name under which its memory is kept."""
+
+    account: str
+    messages: int
+
+
+@frozen
+class DeletionsAbandoned:
+    """Upstream refuses for good what QUIT had promised; the messages stay hidden from the login that deleted them."""
+
+    account: str
+    messages: int
+    reason: str
+
+
+@frozen
+class SeenNotMarked:
+    account: str
+    messages: int
+    reason: str
+
+
+@frozen
+class MailboxRenumbered:
+    """Another mailbox, or another numbering, stands where one was remembered: of `before` messages so many were
+    recognised. `asks`: too few, and logins are refused until the owner says go on.
+    """
+
+    account: str
+    reason: str
+    recognised: int
+    before: int
+    asks: bool
+
+
+@frozen
+class MessageLooping:
+    """One login fetches one message over and over."""
+
+    account: str
+    uidl: str
+    times: int
+
+
+@frozen
+class StateTroubled:
+    """Something could not be stored; no promise depended on it."""
+
+    reason: str
+
+
+@frozen
 class UpstreamLost:
     """An upstream connection ended while it was needed."""
 
@@ -130,6 +183,12 @@ Event = (
     | LoginRefused
     | SessionClosed
     | DeletionRefused
+    | DeletionsCarriedOut
+    | DeletionsAbandoned
+    | SeenNotMarked
+    | MailboxRenumbered
+    | MessageLooping
+    | StateTroubled
     | UpstreamLost
     | QuirkMet
     | WireTraced

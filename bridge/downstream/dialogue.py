@@ -10,13 +10,12 @@ from typing import Any, Protocol, assert_never
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from bridge import sasl
 from bridge.downstream.delivery import Delivery, Line
-from bridge.downstream.login import Logins, Opened
+from bridge.downstream.login import Logins
 from bridge.downstream.refusals import refused, refused_login
 from bridge.events import DeletionRefused as DeletionRefusedEvent
 from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
@@ -28,15 +27,14 @@ from bridge.maildrop.errors import (
     MessageGone,
     RetrievalRefused,
     Trouble,
-    UpstreamUnavailable,
 )
-from bridge.maildrop.source import Deletion
-from bridge.names import MessageNumber, SessionId, Uid
+from bridge.names import MessageNumber, SessionId
 from bridge.pop3 import commands
 from bridge.pop3.commands import decode_initial
 from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
 from bridge.pop3.server import LANGUAGES, Refused, Request, SaslCancelled, SaslResponse, Server, State
 from bridge.pop3.stuffing import MessageOctets
+from bridge.postoffice.visit import Visit
 from bridge.sasl import Challenge, Credentials, SaslError
 from bridge.secret import Secret
 
@@ -77,7 +75,6 @@ class Rules:
     nul: bytes | None
     refused_logins: int
     refused_delay: float
-    deletion_wait: float
 
 
 class Connection(Line, Protocol):
@@ -106,7 +103,7 @@ class Dialogue:
         """Set when the connection is to be closed behind the present answer, or is gone."""
         self.committed = False
         """Set when QUIT's deletions have begun: from then on they are carried through (S16)."""
-        self.opened: Opened | None = None
+        self.visit: Visit | None = None
         self.did = Doings()
         self._session = session
         self._server = server
@@ -123,7 +120,7 @@ class Dialogue:
     @property
     def login(self) -> str | None:
         """Who logged in; None before."""
-        return self.opened.account.login.decode("utf-8", "replace") if self.opened is not None else None
+        return self.visit.account.login.decode("utf-8", "replace") if self.visit is not None else None
 
     def answer(self, request: Request) -> Answer:
         try:
@@ -212,15 +209,15 @@ class Dialogue:
 
     async def _log_in(self, credentials: Credentials) -> "bytes | Cut":
         try:
-            opened = await self._logins.log_in(self._connection.address, credentials, self._session)
+            visit = await self._logins.log_in(self._connection.address, credentials, self._session)
         except Trouble as trouble:
             reply = self._login_refused(credentials, trouble)
             if isinstance(trouble, CredentialsRefused | LoginsSlowed):
                 await deferLater(self._clock, self._rules.refused_delay)  # so that guessing takes its time (S23)
             return reply
-        self.opened = opened
+        self.visit = visit
         self._server.log_in_succeeded()
-        drop = opened.maildrop
+        drop = visit.maildrop
         self._emit(LoginSucceeded(self._session, _shown(credentials), credentials.mechanism, drop.count, drop.octets))
         return ok(f"logged in, {_messages(drop.count)} ({drop.octets} octets)")
 
@@ -251,8 +248,8 @@ class Dialogue:
     # After the login.
 
     def _after_login(self, request: Request) -> Answer:
-        assert self.opened is not None
-        drop = self.opened.maildrop
+        assert self.visit is not None
+        drop = self.visit.maildrop
         match request:
             case commands.Noop():
                 return ok("still here")
@@ -269,9 +266,9 @@ class Dialogue:
                 return ok(f"{number} {drop.uidl(number)}")
             case commands.Retr(number):
                 # Looked up here and not in the coroutine: a number that names no message is refused like any other's.
-                return self._retrieve(number, drop.uid(number), drop.size(number), self.opened)
+                return self._retrieve(number, drop.size(number), self.visit)
             case commands.Top(number, lines):
-                return self._top(number, lines, drop.uid(number), drop.size(number), self.opened)
+                return self._top(number, lines, drop.size(number), self.visit)
             case commands.Dele(number):
                 drop.mark(number)
                 self.did.marked += 1
@@ -286,27 +283,32 @@ class Dialogue:
             case _:
                 return err("only before the login")
 
-    async def _retrieve(self, number: MessageNumber, uid: Uid, size: int, opened: Opened) -> "bytes | Cut":
+    async def _retrieve(self, number: MessageNumber, size: int, visit: Visit) -> "bytes | Cut":
         message = MessageOctets(nul=self._rules.nul)
         delivery = Delivery(self._connection, ok(f"{size} octets"), message)
-        failure = await self._delivered(number, delivery, opened.source.stream(uid, delivery, size))
-        if failure is None:
-            opened.maildrop.accessed(number)
-            self.did.retrieved += 1
-            self.did.octets += delivery.octets
-        return failure if failure is not None else b""
+        failure = await self._delivered(number, delivery, visit.stream(number, delivery))
+        if failure is not None:
+            return failure
+        visit.maildrop.accessed(number)
+        visit.delivered(number, delivery.octets, by_top=False)
+        self.did.retrieved += 1
+        self.did.octets += delivery.octets
+        return b""
 
-    async def _top(self, number: MessageNumber, lines: int, uid: Uid, size: int, opened: Opened) -> "bytes | Cut":
+    async def _top(self, number: MessageNumber, lines: int, size: int, visit: Visit) -> "bytes | Cut":
         # A line has an octet at least: so many lines are the whole message, and it is sent as RETR sends it.
         whole = lines >= size
         message = MessageOctets(lines=None if whole else lines, nul=self._rules.nul)
         delivery = Delivery(self._connection, ok("top of the message"), message)
-        stream = opened.source.stream if whole else opened.source.top
-        failure = await self._delivered(number, delivery, stream(uid, delivery, size))
-        if failure is None:
-            self.did.topped += 1
-            self.did.octets += delivery.octets
-        return failure if failure is not None else b""
+        coming = visit.stream(number, delivery) if whole else visit.top(number, delivery)
+        failure = await self._delivered(number, delivery, coming)
+        if failure is not None:
+            return failure
+        if whole:
+            visit.delivered(number, delivery.octets, by_top=True)
+        self.did.topped += 1
+        self.did.octets += delivery.octets
+        return b""
 
     async def _delivered(
         self, number: MessageNumber, delivery: Delivery, coming: Coroutine[Any, Any, None]
@@ -332,34 +334,26 @@ class Dialogue:
 
     def _quit(self) -> Answer:
         self.over = True
-        if self.opened is None:
+        if self.visit is None:
             return ok("goodbye")
-        marks = self.opened.maildrop.marked()
-        if not marks:
+        marks = self.visit.maildrop.marked()
+        if not self.visit.has_work(marks):
             return ok("goodbye")
-        return self._delete(self.opened, marks)
+        return self._carry_out(self.visit, marks)
 
-    async def _delete(self, opened: Opened, marks: list[int]) -> "bytes | Cut":
-        if opened.maildrop.refused_marks:
+    async def _carry_out(self, visit: Visit, marks: list[int]) -> "bytes | Cut":
+        if visit.maildrop.refused_marks:
             return self._not_deleted(
                 DeletionRefused(len(marks), len(marks), "more were marked than allowed", temporary=False)
             )
         await self._connection.drained()
         self.committed = True
-        deleting: Deferred[Deletion] = Deferred.fromCoroutine(opened.source.delete(marks))
-        deleting.addTimeout(self._rules.deletion_wait, self._clock)
-        try:
-            outcome = await deleting
-        except TimedOut:
-            why = f"no answer within {self._rules.deletion_wait:g} seconds; look again later"
-            return self._unconfirmed(len(marks), UpstreamUnavailable(why))
-        except Trouble as trouble:
-            return self._unconfirmed(len(marks), trouble)
+        outcome = await visit.quit(marks)
         self.did.deleted = outcome.done
-        if outcome.done < outcome.asked:
+        if outcome.refused:
             return self._not_deleted(
                 DeletionRefused(
-                    outcome.asked - outcome.done,
+                    outcome.refused,
                     outcome.asked,
                     outcome.why_not,
                     temporary=outcome.temporary,
@@ -367,21 +361,16 @@ class Dialogue:
                     confirmed=outcome.certain,
                 )
             )
-        return ok(f"{_messages(outcome.done)} deleted, goodbye")
-
-    def _unconfirmed(self, marked: int, trouble: Trouble) -> bytes:
-        """Part of it may be done upstream, or none; the next login shows which."""
-        why, passing, detail = str(trouble), trouble.temporary, trouble.detail
-        return self._not_deleted(
-            DeletionRefused(marked, marked, why, temporary=passing, detail=detail, confirmed=False)
-        )
+        if outcome.promised:
+            return ok(f"{_messages(outcome.promised)} will be deleted, goodbye")
+        return ok(f"{_messages(outcome.done)} deleted, goodbye" if marks else "goodbye")
 
     def _not_deleted(self, trouble: DeletionRefused) -> bytes:
         self._emit(DeletionRefusedEvent(self._session, self.login or "", trouble.refused, _reason(trouble)))
         return refused(trouble)
 
     def _upstream(self) -> str:
-        return str(self.opened.account.passthrough.upstream) if self.opened is not None else ""
+        return str(self.visit.account.passthrough.upstream) if self.visit is not None else ""
 
 
 def _messages(count: int) -> str:

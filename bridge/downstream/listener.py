@@ -49,16 +49,20 @@ class Sessions:
 
 
 class Listener(Factory):
-    """Makes the sessions of one listening port."""
+    """Makes the sessions of one listening port. A port may be bound before there is a house to let anybody into."""
 
     noisy = False
 
-    def __init__(self, sessions: Sessions, listening: Listening) -> None:
+    def __init__(self, sessions: Sessions | None, listening: Listening) -> None:
         self._sessions = sessions
         self._listening = listening
 
+    def let_into(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         assert addr is not None
+        assert self._sessions is not None, "the reactor accepts nobody before the service has started"
         address = host_of(addr)
         if not self._sessions.room_for(address):
             return TurnedAway(in_words=not self._listening.implicit)

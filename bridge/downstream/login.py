@@ -14,10 +14,10 @@ from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.downstream.crowd import Crowd
 from bridge.downstream.throttle import Standing, Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUnavailable
-from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
-from bridge.postoffice.opening import open_maildrop
+from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
 
 PATIENCE = 30.0
@@ -26,15 +26,6 @@ PATIENCE = 30.0
 
 class MakeSource(Protocol):
     def __call__(self, account: Account, credentials: Credentials, session: SessionId) -> Source: ...
-
-
-@frozen
-class Opened:
-    """What a successful login gives a session."""
-
-    account: Account
-    source: Source
-    maildrop: Maildrop
 
 
 @frozen
@@ -55,6 +46,7 @@ class Logins:
         self,
         directory: Directory,
         make_source: MakeSource,
+        office: PostOffice,
         throttle: Throttle,
         clock: IReactorTime,
         *,
@@ -62,12 +54,13 @@ class Logins:
     ) -> None:
         self._directory = directory
         self._make_source = make_source
+        self._office = office
         self._throttle = throttle
         self._crowd = Crowd()
         self._clock = clock
         self._login_wait = login_wait
 
-    async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Opened:
+    async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Visit:
         """An open maildrop, or a Trouble."""
         found = self._find(credentials.login)
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
@@ -90,7 +83,7 @@ class Logins:
             return CredentialsRefused(str(error))
         return account or CredentialsRefused("no account takes this login")
 
-    async def _open_in_turn(self, trial: _Trial) -> Opened:
+    async def _open_in_turn(self, trial: _Trial) -> Visit:
         """How a try is met is looked at again when its place is free:
 
         of many sent at once, those behind the first failures are no longer welcome, or have a penalty now.
@@ -115,18 +108,18 @@ class Logins:
             return self._crowd.welcome_place(trial.name)
         return self._crowd.place(network_of(trial.address), trial.name)
 
-    async def _open(self, trial: _Trial) -> Opened:
+    async def _open(self, trial: _Trial) -> Visit:
         """What came of it counts before the place is given on: the next in it is met accordingly."""
         try:
-            opened = await self._opened(trial)
+            visit = await self._visit(trial)
         except CredentialsRefused:
             self._throttle.failed(trial.address, trial.name, trial.credentials.secret)
             raise
         self._throttle.succeeded(trial.address, trial.name)
-        return opened
+        return visit
 
-    async def _opened(self, trial: _Trial) -> Opened:
+    async def _visit(self, trial: _Trial) -> Visit:
         if isinstance(trial.found, CredentialsRefused):
             raise trial.found
         source = self._make_source(trial.found, trial.credentials, trial.session)
-        return Opened(trial.found, source, await open_maildrop(trial.found, source))
+        return await self._office.open(trial.found, source)

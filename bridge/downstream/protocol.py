@@ -136,7 +136,7 @@ class Session(Protocol):
             bad_commands=house.limits.unknown_commands,
         )
         timeouts = house.timeouts
-        rules = Rules(listening.nul, house.limits.refused_logins, timeouts.refused_login_delay, timeouts.deletion_wait)
+        rules = Rules(listening.nul, house.limits.refused_logins, timeouts.refused_login_delay)
         self._dialogue = Dialogue(self.session, self._server, self, house.logins, house.clock, house.emit, rules)
         house.emit(SessionOpened(self.session, self.address, listening.implicit))
 
@@ -167,12 +167,12 @@ class Session(Protocol):
 
     def _leave(self) -> None:
         """Nothing of this session goes on: hang up upstream and say in one line what it was."""
-        opened, did = self._dialogue.opened, self._dialogue.did
-        if opened is not None:
+        visit, did = self._dialogue.visit, self._dialogue.did
+        if visit is not None:
             if self._server.state is State.UPDATE:
-                opened.source.close()
+                visit.leave()
             else:
-                opened.source.abandon()
+                visit.abandon()
         for quirk in sorted(self._server.tolerated):
             self._house.emit(QuirkMet(self.session, quirk))
         self._house.emit(
@@ -190,7 +190,7 @@ class Session(Protocol):
                 deleted=did.deleted,
             )
         )
-        self._dialogue.opened = None  # a large listing need not wait for the garbage collector
+        self._dialogue.visit = None  # a large listing need not wait for the garbage collector
         self._left(self)
 
     # From the client.

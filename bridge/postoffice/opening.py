@@ -1,17 +1,86 @@
-"""From an account to its open maildrop. Used by a login, and by the command line."""
+"""From an account to its open maildrop: listed, remembered, its journal applied, seen through its view.
+
+Used by a login, and by the command line. The order is the promise: what is shown is stored before.
+"""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
+from bridge.events import Emit
 from bridge.maildrop.maildrop import Maildrop
+from bridge.maildrop.memory import Viewing
 from bridge.maildrop.source import Source
-from bridge.maildrop.uidl import parse_format
+from bridge.maildrop.view import select
+from bridge.postoffice.deletions import Deletions
+from bridge.postoffice.listings import GoesOn, Listings
+from bridge.postoffice.loops import Loops
+from bridge.postoffice.visit import Visit
+from bridge.state.store import Store
 
 
-async def open_maildrop(account: Account, source: Source) -> Maildrop:
-    """A complete snapshot, or a Trouble and the source given up. A cancelled login leaves nothing connected."""
-    try:
-        listing = await source.list()
-    except BaseException:
-        source.abandon()
-        raise
-    settings = account.passthrough
-    return Maildrop(listing, parse_format(settings.uidl), max_deletions=settings.max_deletions)
+class PostOffice:
+    """Opens maildrops; one for the whole bridge."""
+
+    def __init__(
+        self, store: Store, clock: IReactorTime, emit: Emit, *, quit_wait: float, deletion_wait: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._emit = emit
+        self._listings = Listings(store, emit)
+        self._deletions = Deletions(store, clock, emit, quit_wait=quit_wait, deletion_wait=deletion_wait)
+        self._loops = Loops()
+        self._departures: set[Deferred[None]] = set()
+
+    async def open(self, account: Account, source: Source) -> Visit:
+        """A complete snapshot, or a Trouble and the source given up. A cancelled login leaves nothing connected."""
+        try:
+            return await self._open(account, source)
+        except GoesOn:
+            raise
+        except BaseException:
+            source.abandon()
+            raise
+
+    def stop(self) -> None:
+        """Nothing more behind anybody's back; the journal keeps what is to be done."""
+        self._deletions.stop()
+        for departure in list(self._departures):
+            departure.cancel()
+
+    async def _open(self, account: Account, source: Source) -> Visit:
+        store, key, view = self._store, account.key, account.view
+        before = await store.journal(key)
+        memory = await self._listings.synchronised(account, source)
+        replayed = await self._deletions.replay(account, source, memory, before)
+        viewing = await store.viewing(key, account.viewer)
+        if viewing is not None and viewing.incarnation != memory.incarnation:
+            viewing = None
+        found = await source.search(view.search) if view.search else None
+        now = self._clock.seconds()
+        shown = select(memory.listing, view, viewing, now=now, found=found, hidden=replayed.hidden)
+        if shown.ranks is not None:
+            await store.show(
+                key, account.viewer, Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
+            )
+        maildrop = Maildrop(
+            memory.listing,
+            shown.uids,
+            memory.uidls(),
+            true_sizes=memory.true_sizes,
+            max_deletions=account.passthrough.max_deletions,
+        )
+        return Visit(
+            account=account,
+            maildrop=maildrop,
+            source=source,
+            memory=memory,
+            store=store,
+            deletions=self._deletions,
+            loops=self._loops,
+            clock=self._clock,
+            emit=self._emit,
+            departures=self._departures,
+            left_over=replayed.left_over,
+        )

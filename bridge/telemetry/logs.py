@@ -12,13 +12,19 @@ from bridge.events import (
     CertificateKept,
     CertificateMade,
     DeletionRefused,
+    DeletionsAbandoned,
+    DeletionsCarriedOut,
     Event,
     ListenerOpened,
     LoginRefused,
     LoginSucceeded,
+    MailboxRenumbered,
+    MessageLooping,
     QuirkMet,
+    SeenNotMarked,
     SessionClosed,
     SessionOpened,
+    StateTroubled,
     UpstreamLost,
     WireTraced,
 )
@@ -53,6 +59,22 @@ class LogReader:
                 self._warn(event, f"login refused {kind}", login=event.login, by=event.mechanism, why=event.reason)
             case DeletionRefused():
                 self._warn(event, f"{event.messages} messages not deleted", login=event.login, why=event.reason)
+            case DeletionsCarriedOut():
+                self._log.info(
+                    "{line}", line=f"account {shown(event.account)}: {event.messages} promised deletions are done"
+                )
+            case DeletionsAbandoned():
+                self._account(event.account, f"{event.messages} promised deletions are given up", why=event.reason)
+            case SeenNotMarked():
+                self._account(event.account, f"{event.messages} messages not marked as read", why=event.reason)
+            case MailboxRenumbered():
+                what = f"mailbox renumbered upstream, {event.recognised} of {event.before} messages recognised"
+                asks = {"remedy": "popbridge uidl show, then popbridge uidl accept"} if event.asks else {}
+                self._account(event.account, what, why=event.reason, **asks)
+            case MessageLooping():
+                self._account(event.account, f"one message retrieved {event.times} times by one login", uidl=event.uidl)
+            case StateTroubled():
+                self._log.warn("{line}", line=f"state not stored: {shown(event.reason)}")
             case UpstreamLost():
                 self._warn(event, "upstream lost", upstream=event.upstream, why=event.reason)
             case QuirkMet():
@@ -69,9 +91,15 @@ class LogReader:
             case _:
                 assert_never(event)
 
+    def _account(self, account: str, what: str, **fields: str) -> None:
+        self._log.warn("{line}", line=f"account {shown(account)}: {what}: {_fields(fields)}")
+
     def _warn(self, event: LoginRefused | DeletionRefused | UpstreamLost, what: str, **fields: str) -> None:
-        rest = " ".join(f"{name}={shown(text)}" for name, text in fields.items())
-        self._log.warn("{line}", line=f"session {event.session}: {what}: {rest}")
+        self._log.warn("{line}", line=f"session {event.session}: {what}: {_fields(fields)}")
+
+
+def _fields(fields: dict[str, str]) -> str:
+    return " ".join(f"{name}={shown(text)}" for name, text in fields.items())
 
 
 def shown(text: str) -> str:

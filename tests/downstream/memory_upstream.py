@@ -6,9 +6,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
 from bridge.accounts.account import Account
-from bridge.maildrop.errors import CredentialsRefused, MessageGone
+from bridge.maildrop.errors import CredentialsRefused, MessageGone, UpstreamUnsuitable
+from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.source import Deletion, Sink
+from bridge.maildrop.memory import Fingerprint
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion, Look, Sink
 from bridge.names import SessionId, Uid, UidValidity
 from bridge.sasl import Credentials
 
@@ -16,7 +19,7 @@ PASSWORD = b"right password"
 
 
 class Upstream:
-    """What is there: messages by UID. `steps`: list, stream, inside (a message), top, delete."""
+    """What is there: messages by UID. Steps: list, stream, inside (a message), top, look, delete, mark seen."""
 
     def __init__(self, clock: Clock, messages: Sequence[bytes], *, chunk: int = 1000) -> None:
         self.messages = dict(enumerate(messages, 11))
@@ -29,6 +32,7 @@ class Upstream:
         self.held: dict[str, Deferred[None]] = {}
         self.slow = False
         self.deletion: Deletion | None = None
+        self.seen: set[int] = set()
         self.deleted_at: list[int] = []
         self._clock = clock
 
@@ -81,7 +85,11 @@ class MemorySource:
         self._upstream = upstream
         self._welcome = welcome
 
-    async def list(self) -> Listing:
+    @property
+    def unbroken(self) -> bool:
+        return True
+
+    async def list(self, known: Listing | None = None) -> Listing:
         await self._upstream.reach("list")
         if not self._welcome:
             raise CredentialsRefused("upstream refused the login", detail="NO [AUTHENTICATIONFAILED] who are you")
@@ -115,13 +123,34 @@ class MemorySource:
             if sink.satisfied:
                 return
 
-    async def delete(self, uids: Sequence[int]) -> Deletion:
+    async def search(self, criteria: str) -> frozenset[int]:
+        return frozenset(self._upstream.messages)
+
+    async def stable_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        raise UpstreamUnsuitable("this server gives its messages no ids of their own")
+
+    async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
+        return {uid: fingerprint(self._upstream.messages[uid]) for uid in uids if uid in self._upstream.messages}
+
+    async def look(self, uids: Sequence[int]) -> dict[int, Look]:
+        await self._upstream.reach("look")
+        there = self._upstream.messages
+        return {uid: Look(len(there[uid]), -1, deleted=False, hidden=False) for uid in uids if uid in there}
+
+    def refusal(self, policy: Policy) -> str:
+        return ""
+
+    async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
         await self._upstream.reach("delete")
         if self._upstream.deletion is not None:
             return self._upstream.deletion
         for uid in uids:
             del self._upstream.messages[uid]
-        return Deletion(len(uids), len(uids))
+        return Deletion(len(uids))
+
+    async def mark_seen(self, uids: Sequence[int]) -> None:
+        await self._upstream.reach("mark seen")
+        self._upstream.seen.update(uids)
 
     def close(self) -> None:
         self.ended.append("closed")

@@ -25,7 +25,9 @@ from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
 from bridge.downstream.throttle import Throttle
 from bridge.events import Event, SessionClosed
+from bridge.postoffice.opening import PostOffice
 from bridge.sasl import SERVER_MECHANISMS
+from bridge.state.memory import MemoryStore
 from bridge.telemetry.logs import LogReader
 from bridge.tls.selfsigned import self_signed
 from bridge.tls.server import ServerContext
@@ -295,9 +297,14 @@ class Stage:
 
         timeouts = timeouts or Timeouts()
         self.settings = PassThrough(upstream=ELSEWHERE, **account)
+        self.store = MemoryStore()
+        office = PostOffice(
+            self.store, self.clock, emit, quit_wait=timeouts.quit_wait, deletion_wait=timeouts.deletion_wait
+        )
         logins = Logins(
             Directory((self.settings,)),
             self.upstream.make,
+            office,
             Throttle(self.clock),
             self.clock,
             login_wait=timeouts.login_wait,

@@ -10,12 +10,15 @@ from twisted.internet.task import Clock
 from bridge.accounts.directory import Directory
 from bridge.config import PassThrough
 from bridge.downstream.crowd import PER_ACCOUNT, PER_WELCOME_ACCOUNT
-from bridge.downstream.login import PATIENCE, Logins, Opened
+from bridge.downstream.login import PATIENCE, Logins
 from bridge.downstream.throttle import PENALTIES, Throttle
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.names import SessionId
+from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from bridge.state.memory import MemoryStore
 from tests.downstream.memory_upstream import Upstream
 from tests.downstream.stage import ELSEWHERE, HELLO
 
@@ -32,22 +35,23 @@ class Ground:
         self.upstream = Upstream(self.clock, [HELLO])
         directory = Directory((PassThrough(upstream=ELSEWHERE, users=self.users, login="{local}"),))
         throttle = Throttle(self.clock)
-        self.logins = Logins(directory, self.upstream.make, throttle, self.clock, login_wait=self.login_wait)
+        office = PostOffice(MemoryStore(), self.clock, lambda _: None, quit_wait=2.5, deletion_wait=50)
+        self.logins = Logins(directory, self.upstream.make, office, throttle, self.clock, login_wait=self.login_wait)
 
     def log_in(
         self, password: bytes = b"right password", login: bytes = b"ann@example.org", address: str = "192.0.2.1"
-    ) -> "Deferred[Opened]":
+    ) -> "Deferred[Visit]":
         credentials = Credentials(login, Secret(password), "USER", bearer=False)
         return Deferred.fromCoroutine(self.logins.log_in(address, credentials, SessionId("s")))
 
 
-def outcome(login: "Deferred[Opened]") -> Any:
+def outcome(login: "Deferred[Visit]") -> Any:
     """The opened maildrop, the exception, or None: not yet."""
     outcomes: list[Any] = []
     login.addBoth(outcomes.append)
     if not outcomes:
         return None
-    return outcomes[0] if isinstance(outcomes[0], Opened) else outcomes[0].value
+    return outcomes[0] if isinstance(outcomes[0], Visit) else outcomes[0].value
 
 
 def test_the_right_password_opens_the_mailbox_of_its_account() -> None:
@@ -134,7 +138,7 @@ def test_the_owner_gets_in_after_a_minute_however_many_were_told_to_come_back() 
         ground.log_in(b"guess", address=f"198.51.100.{number % 250}").addErrback(lambda _: None)
     ground.clock.pump([0.5] * 120)
 
-    assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Opened)
+    assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Visit)
 
 
 def test_a_client_that_leaves_while_it_waits_asks_nobody() -> None:
@@ -165,8 +169,8 @@ def test_who_got_in_lately_is_not_kept_out_by_what_others_guess_on_his_account(o
         ground.clock.advance(20)
         assert isinstance(outcome(login), CredentialsRefused)
 
-    assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Opened)
-    assert isinstance(outcome(ground.log_in(address="203.0.113.6")), Opened)
+    assert isinstance(outcome(ground.log_in(address="203.0.113.5")), Visit)
+    assert isinstance(outcome(ground.log_in(address="203.0.113.6")), Visit)
     assert outcome(ground.log_in(address="203.0.113.7")) is None
 
 
@@ -184,7 +188,7 @@ def test_guesses_sent_at_once_are_asked_upstream_few_by_few_and_the_failures_amo
 def test_who_got_in_lately_has_no_more_guesses_than_his_places() -> None:
     """One's own old password, or a stolen laptop's address, opens no door to guessing."""
     ground = Ground()
-    assert isinstance(outcome(ground.log_in()), Opened)
+    assert isinstance(outcome(ground.log_in()), Visit)
     ground.upstream.slow = True
     logins = [ground.log_in(b"guess %d" % guess) for guess in range(200)]
 
@@ -196,14 +200,14 @@ def test_who_got_in_lately_has_no_more_guesses_than_his_places() -> None:
 
 def test_strangers_do_not_take_the_places_of_who_got_in_lately() -> None:
     ground = Ground()
-    assert isinstance(outcome(ground.log_in()), Opened)
+    assert isinstance(outcome(ground.log_in()), Visit)
     ground.upstream.slow = True
     for guess in range(200):
         ground.log_in(b"guess %d" % guess, address=f"198.51.100.{guess}").addErrback(lambda _: None)
     login = ground.log_in()
     ground.clock.advance(0)
 
-    assert isinstance(outcome(login), Opened)
+    assert isinstance(outcome(login), Visit)
 
 
 @pytest.mark.parametrize(
@@ -234,10 +238,10 @@ def test_a_login_that_no_account_takes_waits_as_if_there_were_one() -> None:
 
 def test_who_got_in_lately_may_come_with_all_his_programs_at_once() -> None:
     ground = Ground()
-    assert isinstance(outcome(ground.log_in()), Opened)
+    assert isinstance(outcome(ground.log_in()), Visit)
     ground.upstream.slow = True
     logins = [ground.log_in() for _ in range(50)]
 
     assert len(ground.upstream.sources) == 1 + PER_WELCOME_ACCOUNT
     ground.clock.pump([0, 0, 0])  # one after the other, and nobody waits longer than upstream takes
-    assert all(isinstance(outcome(login), Opened) for login in logins)
+    assert all(isinstance(outcome(login), Visit) for login in logins)

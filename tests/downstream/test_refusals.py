@@ -14,6 +14,8 @@ KINDS = [
     (errors.UpstreamUnsuitable("x"), b"[SYS/PERM] "),
     (errors.ListingIncomplete("x"), b"[SYS/TEMP] "),
     (errors.MailboxReplaced("x"), b"[SYS/TEMP] "),
+    (errors.Renumbered("x"), b"[SYS/PERM] "),
+    (errors.StateUnavailable("x"), b"[SYS/TEMP] "),
     (errors.NoSuchMessage("x"), b""),
     (errors.MessageMarked("x"), b""),
     (errors.MessageGone("x"), b""),

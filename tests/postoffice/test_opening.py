@@ -1,17 +1,24 @@
 # Twisted gives its assertions and most of its calls no types.
 # mypy: disallow-untyped-calls=False
-"""Opening a maildrop: a complete snapshot, or a Trouble and nothing left behind."""
+"""Opening a maildrop: a complete snapshot through the login's view, stored before it is shown, or a Trouble."""
 
+from array import array
+
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Upstream
-from bridge.maildrop.errors import ListingIncomplete, MessageMarked, TooManyDeletions
+from bridge.maildrop.errors import ListingIncomplete, MessageMarked, StateUnavailable, TooManyDeletions
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber
-from bridge.postoffice.opening import open_maildrop
+from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.visit import Visit
+from bridge.state.memory import MemoryStore
 from tests.contracts.fake_source import FakeMessage, FakeSource
+from tests.postoffice.kit import DurableStore, Ground, result
 
 
 def account(**settings: object) -> Account:
@@ -19,11 +26,16 @@ def account(**settings: object) -> Account:
     return Account(b"alice", AccountName("alice"), PassThrough(upstream=upstream, **settings))  # type: ignore[arg-type]  # its own
 
 
+def opening(source: FakeSource, **settings: object) -> "Deferred[Visit]":
+    ground = Ground()
+    office = PostOffice(MemoryStore(), ground.clock, ground.events.append, quit_wait=2.5, deletion_wait=50)
+    return Deferred.fromCoroutine(office.open(account(**settings), source))
+
+
 class OpeningTest(SynchronousTestCase):
     def test_what_pop3_may_see_in_the_accounts_own_way(self) -> None:
         source = FakeSource({3: FakeMessage(b"abc"), 5: FakeMessage(b"x", hidden=True), 9: FakeMessage(b"defg")})
-        opening = Deferred.fromCoroutine(open_maildrop(account(uidl="courier", max_deletions=1), source))
-        drop = self.successResultOf(opening)
+        drop = self.successResultOf(opening(source, uidl="courier", max_deletions=1)).maildrop
         self.assertEqual((drop.count, drop.octets), (2, 7))
         self.assertEqual(drop.uid(MessageNumber(2)), 9)
         drop.mark(MessageNumber(1))
@@ -32,30 +44,72 @@ class OpeningTest(SynchronousTestCase):
         self.assertFalse(source.abandoned)
 
     def test_the_uidl_is_the_accounts_choice(self) -> None:
+        made = set()
         for name in ("bridge", "courier", "dovecot"):
-            source = FakeSource({3: FakeMessage(b"abc")})
-            drop = self.successResultOf(Deferred.fromCoroutine(open_maildrop(account(uidl=name), source)))
-            self.assertTrue(drop.uidl(MessageNumber(1)))
+            drop = self.successResultOf(opening(FakeSource({3: FakeMessage(b"abc")}), uidl=name)).maildrop
+            made.add(drop.uidl(MessageNumber(1)))
+        self.assertEqual(made, {"00000007-00000003", "UID3-7", "0000000300000007"})
 
     def test_a_listing_that_fails_gives_the_source_up(self) -> None:
         source = FakeSource({3: FakeMessage(b"abc")}, fails=ListingIncomplete("not now"))
-        self.failureResultOf(Deferred.fromCoroutine(open_maildrop(account(), source)), ListingIncomplete)
+        self.failureResultOf(opening(source), ListingIncomplete)
         self.assertTrue(source.abandoned)
 
     def test_a_login_given_up_gives_the_source_up(self) -> None:
         class Slow(FakeSource):
-            async def list(self) -> Listing:
+            async def list(self, known: Listing | None = None) -> Listing:
                 await Deferred[None]()
-                return await super().list()
+                return await super().list(known)
 
         source = Slow({})
-        opening = Deferred.fromCoroutine(open_maildrop(account(), source))
-        self.assertNoResult(opening)
-        opening.cancel()
-        self.failureResultOf(opening, CancelledError)
+        opened = opening(source)
+        self.assertNoResult(opened)
+        opened.cancel()
+        self.failureResultOf(opened, CancelledError)
         self.assertTrue(source.abandoned)
 
     def test_a_bug_gives_the_source_up_too(self) -> None:
         source = FakeSource({}, fails=ZeroDivisionError("a bug"))
-        self.failureResultOf(Deferred.fromCoroutine(open_maildrop(account(), source)), ZeroDivisionError)
+        self.failureResultOf(opening(source), ZeroDivisionError)
         self.assertTrue(source.abandoned)
+
+
+def test_numbers_stay_in_the_order_in_which_a_view_first_showed_them() -> None:
+    ground = Ground(b"a", b"b", b"c")
+    unseen = ground.seen_as("search=UNSEEN", View(search="UNSEEN"))
+    ground.messages[1].seen = True
+    assert ground.uids(ground.open(unseen)) == [2, 3]
+    ground.messages[1].seen = False
+    assert ground.uids(ground.open(unseen)) == [2, 3, 1]
+    ground.messages[2].seen = True
+    assert ground.uids(ground.open(unseen)) == [3, 1]
+    ground.messages[2].seen = False
+    ground.restart()
+    assert ground.uids(ground.open(unseen)) == [2, 3, 1]
+    assert ground.uids(ground.open()) == [1, 2, 3], "another login has its own"
+
+
+def test_a_view_whose_order_cannot_be_stored_is_refused_and_one_that_needs_no_storing_is_not() -> None:
+    ground = Ground(b"a", b"b")
+    newest = ground.seen_as("newest=1", View(newest=1))
+    assert ground.uids(ground.open(newest)) == [2]
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    assert ground.uids(ground.open(newest)) == [2]
+    ground.messages[3] = FakeMessage(b"c")
+    ground.uidnext = 4
+    with pytest.raises(StateUnavailable):
+        ground.open(newest)
+    assert ground.sources[-1].abandoned
+
+
+def test_what_a_viewer_was_shown_moves_with_a_renumbered_mailbox() -> None:
+    ground = Ground(*[b"Message-ID: <%d@x>\r\n\r\n" % n for n in range(3)], delete="keep")
+    scanner = ground.seen_as("as=scanner", View(newest=10))
+    result(ground.quit(ground.open(scanner), 2))
+    ground.uidvalidity, ground.uidnext = 8, 14
+    ground.messages = {uid + 10: message for uid, message in ground.messages.items()}
+    assert ground.uids(ground.open(scanner)) == [11, 13]
+    viewing = result(ground.store.viewing(ground.account.key, "as=scanner"))
+    assert viewing is not None
+    assert (viewing.ranks, viewing.kept) == (array("I", [11, 12, 13]), frozenset({12}))

@@ -1,0 +1,125 @@
+"""One try at the journal's entries of one source: look where needed, say what is coming, delete, strike what is done.
+
+An entry is applied only to the message that was listed when it was written: same incarnation, same size, same date.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from attrs import define, evolve, field
+
+from bridge.maildrop.errors import MailboxReplaced
+from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion, Look, Source
+from bridge.state.store import Store
+
+_BY_FLAG = frozenset({Policy.FLAG, Policy.EXPUNGE, Policy.HIDE})
+"""These set a flag that somebody may take away again; a message that was moved away and back is another message."""
+
+
+@define(eq=False)
+class Job:
+    """Entries by UID, until they are done, and the source that applies them.
+
+    `written`: the journal holds them. `unseen`: this process has not yet seen the messages as they are now.
+    `ours`: UIDs that were sent by this very job, so that nobody can have undone what was never seen to hold.
+    `undone`: UIDs whose deletion somebody took back.
+    """
+
+    source: Source
+    entries: dict[int, Entry]
+    written: bool
+    unseen: bool
+    purge: float | None
+    ours: set[int] = field(factory=set)
+    undone: set[int] = field(factory=set)
+
+
+async def attempt(store: Store, now: float, job: Job) -> Deletion:
+    """What is left then is in `job.entries`; the answer says why. Raises a Trouble when nothing more could be done."""
+    if job.unseen or not job.source.unbroken:
+        await _look(store, now, job)
+        job.unseen = False
+    asked, answer = len(job.entries), Deletion(0)
+    for policy, again, entries in _alike(job.entries.values()):
+        sent = [evolve(entry, stage=Stage.SENT if entry.stage is Stage.WRITTEN else entry.stage) for entry in entries]
+        await _advance(store, job, sent)
+        job.ours.update(entry.uid for entry in sent)
+        done = await job.source.delete([entry.uid for entry in sent], policy, again=again)
+        await _finish(store, now, job, [entry for entry in sent if entry.uid not in done.left])
+        if done.left and not answer.left:
+            answer = done
+    return evolve(answer, asked=asked, left=frozenset(job.entries))
+
+
+def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy, bool, list[Entry]]]:
+    groups: dict[tuple[Policy, bool], list[Entry]] = {}
+    for entry in entries:
+        policy = Policy.EXPUNGE if entry.stage is Stage.FLAGGED else entry.policy
+        groups.setdefault((policy, entry.stage is Stage.SENT), []).append(entry)
+    for (policy, again), alike in groups.items():
+        yield policy, again, alike
+
+
+async def _look(store: Store, now: float, job: Job) -> None:
+    looks = await job.source.look(sorted(job.entries))
+    for uid, entry in job.entries.items():
+        if uid in looks and not _is_the_same(entry, looks[uid]):
+            raise MailboxReplaced("a message to be deleted is another one now; nothing was deleted")
+    done, undone = [], []
+    for uid, entry in job.entries.items():
+        look = looks.get(uid)
+        if look is None or (entry.stage is not Stage.FLAGGED and _holds(entry.policy, look)):
+            done.append(entry)
+        elif _was_undone(entry, look, ours=uid in job.ours):
+            undone.append(entry)
+        else:
+            job.entries[uid] = evolve(entry, modseq=look.modseq)
+    job.undone.update(entry.uid for entry in undone)
+    await _finish(store, now, job, done)
+    await _strike(store, job, undone)
+
+
+def _is_the_same(entry: Entry, look: Look) -> bool:
+    return entry.size == look.size and (entry.date == look.date or min(entry.date, look.date) < 0)
+
+
+def _holds(policy: Policy, look: Look) -> bool:
+    """The flag alone is what was asked for."""
+    return (policy is Policy.FLAG and look.deleted) or (policy is Policy.HIDE and look.hidden)
+
+
+def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
+    """The message stands there without the flag that was sent: never arrived, or taken away by somebody (S17).
+
+    Where MODSEQ shows that nothing has touched it since, it never arrived.
+    """
+    if entry.stage is Stage.FLAGGED:
+        return not look.deleted
+    if entry.stage is not Stage.SENT or ours or entry.policy not in _BY_FLAG or look.deleted:
+        return False
+    return not 0 < look.modseq <= entry.modseq
+
+
+async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None:
+    """Struck, but for those that wait for their purge."""
+    waits = [e for e in done if job.purge is not None and e.policy is Policy.FLAG and e.stage is not Stage.FLAGGED]
+    if waits and job.purge is not None:
+        await _advance(store, job, [evolve(entry, stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
+        for entry in waits:
+            job.entries.pop(entry.uid)
+    await _strike(store, job, [entry for entry in done if entry not in waits])
+
+
+async def _strike(store: Store, job: Job, entries: list[Entry]) -> None:
+    if entries and job.written:
+        await store.strike(entries)
+    for entry in entries:
+        job.entries.pop(entry.uid)
+
+
+async def _advance(store: Store, job: Job, entries: list[Entry]) -> None:
+    if job.written and entries:
+        await store.advance(entries)
+    for entry in entries:
+        job.entries[entry.uid] = entry

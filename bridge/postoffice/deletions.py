@@ -1,0 +1,323 @@
+"""What QUIT promises and how the promise is kept (S17).
+
+A deletion is in the journal before upstream hears of it, and struck when upstream itself shows that it holds. What is
+not done within `quit_wait` goes on behind the client's back, with its session's connection and credentials; after a
+restart with those of the account's next login.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from attrs import define, evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from bridge.accounts.account import Account
+from bridge.events import DeletionsAbandoned, DeletionsCarriedOut, Emit
+from bridge.maildrop.errors import Lasting, MailboxReplaced, StateUnavailable, Trouble, UpstreamUnavailable
+from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.memory import Memory
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion, Source
+from bridge.names import SourceKey
+from bridge.postoffice.applying import Job, attempt
+from bridge.postoffice.backoff import Backoff
+from bridge.state.store import Overtaken, Store
+
+PATIENCE = 3.0
+"""Seconds that a login waits for another session's deletions, which its listing would still show."""
+
+
+@frozen
+class Outcome:
+    """What QUIT answers: of `asked`, so many are `done` and so many more `promised`; why the others are neither."""
+
+    asked: int
+    done: int
+    promised: int = 0
+    why_not: str = ""
+    temporary: bool = False
+    detail: str = ""
+    certain: bool = True
+    goes_on: bool = False
+    """The source is still at work, and no longer the session's."""
+
+    @property
+    def refused(self) -> int:
+        return self.asked - self.done - self.promised
+
+
+@frozen
+class Replayed:
+    """What a listing is not to show, and the entries that are due and could not be applied."""
+
+    hidden: frozenset[int]
+    left_over: Sequence[Entry]
+
+
+@define(eq=False)
+class _Work:
+    """A job on its way. `told`: the client has its answer, and what is refused from now on is told to the owner."""
+
+    account: Account
+    viewer: str
+    job: Job
+    backoff: Backoff
+    told: bool = False
+    refused: Outcome | None = None
+    ended: "Deferred[None]" = field(factory=Deferred)
+
+
+class Deletions:
+    """Shared by all sessions."""
+
+    def __init__(
+        self, store: Store, clock: IReactorTime, emit: Emit, *, quit_wait: float, deletion_wait: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._emit = emit
+        self._quit_wait = quit_wait
+        self._deletion_wait = deletion_wait
+        self._locks: dict[SourceKey, DeferredLock] = {}
+        self._works: list[_Work] = []
+
+    # QUIT.
+
+    async def carry_out(
+        self, account: Account, viewer: str, source: Source, memory: Memory, uids: Sequence[int], *, touched: bool
+    ) -> Outcome:
+        """Whatever happens, the outcome is the truth; no Trouble is raised.
+
+        `touched`: the session changed other flags of these messages since they were listed.
+        """
+        settings = account.passthrough
+        policy = Policy(settings.delete)
+        why = source.refusal(policy) if policy is not Policy.KEEP else ""
+        if why:
+            return Outcome(len(uids), 0, why_not=why)
+        try:
+            if policy is Policy.KEEP:
+                await self._store.keep(account.key, viewer, memory.incarnation, uids)
+                return Outcome(len(uids), len(uids))
+            entries = self._entries(account, viewer, memory, uids)
+            written = await self._write_down(account, entries)
+        except Overtaken:
+            why = "the mailbox was replaced upstream while this session was open; log in again"
+            return Outcome(len(uids), 0, why_not=why, temporary=True)
+        except StateUnavailable as trouble:
+            return Outcome(len(uids), 0, why_not=str(trouble), temporary=True)
+        if settings.after is not None:
+            return Outcome(len(uids), 0, promised=len(uids))
+        job = _job(account, source, written or entries, written=written is not None, unseen=touched)
+        work = _Work(account, viewer, job, Backoff(self._clock))
+        if written is not None and self._store.durable:
+            return await self._promised(work, len(uids))
+        return await self._awaited(work, len(uids))
+
+    def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int]) -> list[Entry]:
+        rows = {uid: row for row, uid in enumerate(memory.listing.uids)} if len(uids) > 1000 else None
+        listing, after = memory.listing, account.passthrough.after
+        due = self._clock.seconds() + after if after is not None else 0.0
+        entries = []
+        for uid in uids:
+            row = rows[uid] if rows is not None else listing.uids.index(uid)
+            entries.append(
+                Entry(
+                    viewer=viewer,
+                    incarnation=memory.incarnation,
+                    uid=uid,
+                    size=listing.sizes[row],
+                    date=listing.dates[row],
+                    policy=Policy(account.passthrough.delete),
+                    due=due,
+                    modseq=listing.highestmodseq,
+                )
+            )
+        return entries
+
+    async def _write_down(self, account: Account, entries: list[Entry]) -> list[Entry] | None:
+        """None where the journal cannot be written: upstream is waited for then, and the truth answered."""
+        try:
+            return await self._store.write_down(account.key, entries)
+        except StateUnavailable:
+            if account.passthrough.after is not None:
+                raise
+            return None
+
+    async def _promised(self, work: _Work, asked: int) -> Outcome:
+        """Done, refused for good, or +OK because the journal holds it."""
+        self._begin(work)
+        waiting = _waiter(work.ended)
+        waiting.addTimeout(self._quit_wait, self._clock)
+        with suppress(TimedOut):
+            await waiting
+        work.told = True
+        left = len(work.job.entries)
+        refused = work.refused
+        if refused is None:
+            return Outcome(asked, asked - left, promised=left, goes_on=work in self._works)
+        return evolve(
+            refused, asked=asked, done=asked - left - refused.asked, promised=left, goes_on=work in self._works
+        )
+
+    async def _awaited(self, work: _Work, asked: int) -> Outcome:
+        """Without a journal that lasts: one try, and another where the connection was lost; then the truth."""
+        trying = Deferred.fromCoroutine(self._try_twice(work))
+        trying.addTimeout(self._deletion_wait, self._clock)
+        job = work.job
+        try:
+            answer = await trying
+        except TimedOut:
+            why = f"no answer within {self._deletion_wait:g} seconds; look again later"
+            answer = Deletion(asked, frozenset(job.entries), why, temporary=True, certain=False)
+        except Trouble as trouble:
+            left = frozenset(job.entries)
+            certain = not job.ours & left
+            answer = Deletion(asked, left, str(trouble), trouble.temporary, trouble.detail, certain)
+        if job.written and job.entries:
+            await self._store.strike(list(job.entries.values()))
+        done = asked - len(answer.left)
+        return Outcome(asked, done, 0, answer.why_not, answer.temporary, answer.detail, answer.certain)
+
+    async def _try_twice(self, work: _Work) -> Deletion:
+        try:
+            answer = await self._attempt(work)
+        except UpstreamUnavailable:
+            return await self._attempt(work)
+        return answer if answer.certain else await self._attempt(work)
+
+    # Behind the client's back.
+
+    def _begin(self, work: _Work) -> None:
+        self._works.append(work)
+        Deferred.fromCoroutine(self._keep_trying(work)).addErrback(_only_stopped)
+
+    async def _keep_trying(self, work: _Work) -> None:
+        """Until everything is done or refused, or this connection's credentials are of no more use."""
+        job = work.job
+        entered = len(job.entries)
+        try:
+            while job.entries:
+                try:
+                    answer = await self._attempt(work)
+                except (Lasting, MailboxReplaced):
+                    return  # the next login shows what is to be done
+                except Trouble:
+                    pass
+                else:
+                    if answer.left and not answer.temporary:
+                        await self._refuse(work, answer)
+                if job.entries:
+                    await work.backoff.rest()
+            if work.told:
+                self._emit(DeletionsCarriedOut(str(work.account.name), entered))
+        finally:
+            self._works.remove(work)
+            if work.told:
+                job.source.close()
+            work.ended.callback(None)
+
+    async def _attempt(self, work: _Work) -> Deletion:
+        lock = self._locks.setdefault(work.account.key, DeferredLock())
+        await lock.acquire()
+        try:
+            return await attempt(self._store, self._clock.seconds(), work.job)
+        finally:
+            lock.release()
+
+    async def _refuse(self, work: _Work, answer: Deletion) -> None:
+        """Upstream will not, for good: a client that was told so far nothing is told that; later its owner is (S17)."""
+        entries = list(work.job.entries.values())
+        work.job.entries.clear()
+        if not work.told:
+            await self._store.strike(entries)
+            work.refused = Outcome(
+                len(entries), 0, why_not=answer.why_not, temporary=answer.temporary, detail=answer.detail
+            )
+            return
+        await self._give_up(work.account, entries, answer.why_not)
+
+    async def _give_up(self, account: Account, entries: list[Entry], why: str) -> None:
+        await self._store.give_up(account.key, entries)
+        self._emit(DeletionsAbandoned(str(account.name), len(entries), why))
+
+    # At a login.
+
+    async def replay(self, account: Account, source: Source, memory: Memory, before: Sequence[Entry]) -> Replayed:
+        """Apply what is due; what waits is not shown, nor what was deleted since it was listed.
+
+        `before`: the journal as it was when the listing was asked for.
+        """
+        entries = await self._store.journal(account.key)
+        undone: set[int] = set()
+        owned = {entry.id for work in self._works for entry in work.job.entries.values()}
+        now = self._clock.seconds()
+        due = [e for e in entries if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
+        if due:
+            undone = await self._apply(account, source, due)
+        await self._wait_for_others(account.key)
+        waiting = await self._store.journal(account.key)
+        hidden = frozenset(
+            e.uid
+            for e in (*waiting, *entries, *before)
+            if e.stage is not Stage.FLAGGED and e.incarnation == memory.incarnation and e.uid not in undone
+        )
+        tried = {e.id for e in due}
+        return Replayed(hidden, [e for e in waiting if e.id in tried and e.due <= now])
+
+    async def _apply(self, account: Account, source: Source, due: list[Entry]) -> set[int]:
+        job = _job(account, source, due, written=True, unseen=True)
+        work = _Work(account, "", job, Backoff(self._clock), told=True)
+        try:
+            answer = await self._attempt(work)
+            if answer.left and not answer.temporary:
+                await self._refuse(work, answer)
+        except StateUnavailable:
+            raise
+        except Trouble:
+            pass  # they wait on, and stay hidden
+        return job.undone
+
+    async def _wait_for_others(self, key: SourceKey) -> None:
+        for work in [work for work in self._works if work.account.key == key]:
+            work.backoff.hurry()
+            waiting = _waiter(work.ended)
+            waiting.addTimeout(PATIENCE, self._clock)
+            try:
+                await waiting
+            except TimedOut:
+                return
+
+    def adopt(self, account: Account, source: Source, entries: Sequence[Entry]) -> None:
+        """What a login could not apply is tried further with its source once its session is over."""
+        job = _job(account, source, entries, written=True, unseen=True)
+        self._begin(_Work(account, "", job, Backoff(self._clock), told=True))
+
+    def stop(self) -> None:
+        """The bridge ends; the journal keeps what is not done."""
+        for work in list(self._works):
+            work.job.source.abandon()
+            work.backoff.stop()
+
+
+def _job(account: Account, source: Source, entries: Sequence[Entry], *, written: bool, unseen: bool) -> Job:
+    return Job(source, {entry.uid: entry for entry in entries}, written, unseen, account.passthrough.purge)
+
+
+def _waiter(ended: "Deferred[None]") -> "Deferred[None]":
+    """Fires when that one does, and may be given up without it."""
+    waiting: Deferred[None] = Deferred()
+
+    def tell(_: None) -> None:
+        if not waiting.called:
+            waiting.callback(None)
+
+    ended.addCallback(tell)
+    return waiting
+
+
+def _only_stopped(failure: Failure) -> None:
+    failure.trap(CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there

@@ -1,0 +1,150 @@
+"""One session's hold on a maildrop: what it reads, what it learns on the way, what its QUIT asks for."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from bridge.accounts.account import Account
+from bridge.events import Emit, MessageLooping, SeenNotMarked, StateTroubled
+from bridge.maildrop.errors import StateUnavailable, Trouble
+from bridge.maildrop.journal import Entry
+from bridge.maildrop.maildrop import Maildrop
+from bridge.maildrop.memory import Fingerprint, Memory
+from bridge.maildrop.source import Sink, Source
+from bridge.names import MessageNumber
+from bridge.postoffice.deletions import Deletions, Outcome
+from bridge.postoffice.loops import Loops
+from bridge.state.store import Store
+
+LEARNED_AT_ONCE = 5_000
+"""Messages whose fingerprints are fetched behind one QUIT; the rest follows behind the next ones."""
+
+LEARNING = 30.0
+"""Seconds that may take."""
+
+MARKING = 10.0
+"""Seconds that QUIT waits until what was read is marked as read."""
+
+
+@define(eq=False)
+class Visit:
+    """`left_over`: journal entries that could not be applied at the login. `departures`: sessions that are over, and
+    learn what is new before they hang up.
+    """
+
+    account: Account
+    maildrop: Maildrop
+    source: Source
+    _memory: Memory
+    _store: Store
+    _deletions: Deletions
+    _loops: Loops
+    _clock: IReactorTime
+    _emit: Emit
+    _departures: "set[Deferred[None]]"
+    _left_over: Sequence[Entry] = ()
+    _sizes: dict[int, int] = field(factory=dict)
+    _read: set[int] = field(factory=set)
+    _handed_over: bool = False
+    _lost: bool = False
+
+    async def stream(self, number: MessageNumber, sink: Sink) -> None:
+        """RETR: the whole message."""
+        await self.source.stream(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+
+    async def top(self, number: MessageNumber, sink: Sink) -> None:
+        await self.source.top(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+
+    def delivered(self, number: MessageNumber, octets: int, *, by_top: bool) -> None:
+        """The whole message went out in so many octets, before dot-stuffing."""
+        uid, settings = self.maildrop.uid(number), self.account.passthrough
+        if octets != self.maildrop.size(number):
+            self._sizes[uid] = octets
+        if settings.seen == "retrieved" and (settings.top_counts or not by_top):
+            self._read.add(uid)
+        times = self._loops.retrieved(str(self.account.name), self.account.viewer, self.maildrop.uidl(number))
+        if times is not None:
+            self._emit(MessageLooping(str(self.account.name), str(self.maildrop.uidl(number)), times))
+
+    def has_work(self, marked: Sequence[int]) -> bool:
+        """True where QUIT changes anything upstream."""
+        return bool(marked or self._read)
+
+    async def quit(self, marked: Sequence[int]) -> Outcome:
+        """Carry out what was marked and read; never raises a Trouble."""
+        if self.account.passthrough.seen == "deleted":
+            self._read.update(marked)
+        if self._read:
+            await self._mark_seen()
+        if not marked:
+            return Outcome(0, 0)
+        outcome = await self._deletions.carry_out(
+            self.account, self.account.viewer, self.source, self._memory, marked, touched=bool(self._read)
+        )
+        self._handed_over, self._lost = outcome.goes_on, not outcome.certain
+        return outcome
+
+    def leave(self) -> None:
+        """After QUIT, when the client has its answer: learn what is new, then hang up."""
+        if self._lost:
+            self.abandon()
+            return
+        if self._handed_over:
+            self._keep_sizes()
+            return
+        leaving = Deferred.fromCoroutine(self._leave())
+        self._departures.add(leaving)
+        leaving.addTimeout(LEARNING, self._clock)
+        leaving.addErrback(self._left_badly)
+        leaving.addBoth(lambda _: self._departures.discard(leaving))
+
+    def abandon(self) -> None:
+        """The session ended without QUIT."""
+        self.source.abandon()
+        self._keep_sizes()
+
+    async def _mark_seen(self) -> None:
+        """Of so little weight that no QUIT fails for it; the owner reads why."""
+        marking = Deferred.fromCoroutine(self.source.mark_seen(sorted(self._read)))
+        marking.addTimeout(MARKING, self._clock)
+        try:
+            await marking
+        except (Trouble, TimedOut) as trouble:
+            self._emit(SeenNotMarked(str(self.account.name), len(self._read), str(trouble)))
+
+    async def _leave(self) -> None:
+        listing, learned_to = self._memory.listing, self._memory.learned_to
+        new = listing.uids[bisect_right(listing.uids, learned_to) :][:LEARNED_AT_ONCE].tolist()
+        fingerprints = await self.source.fingerprints(new) if new else {}
+        if self._left_over:
+            self._deletions.adopt(self.account, self.source, self._left_over)
+        else:
+            self.source.close()
+        await self._learn(fingerprints, new[-1] if new else learned_to)
+
+    def _left_badly(self, failure: Failure) -> None:
+        failure.trap(Trouble, TimedOut, CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self.abandon()
+
+    def _keep_sizes(self) -> None:
+        Deferred.fromCoroutine(self._learn({}, self._memory.learned_to))
+
+    async def _learn(self, fingerprints: Mapping[int, Fingerprint], learned_to: int) -> None:
+        if not (self._sizes or fingerprints):
+            return
+        sizes, self._sizes = self._sizes, {}
+        try:
+            await self._store.learn(
+                self.account.key,
+                self._memory.incarnation,
+                true_sizes=sizes,
+                fingerprints=fingerprints,
+                learned_to=learned_to,
+            )
+        except StateUnavailable as trouble:
+            self._emit(StateTroubled(str(trouble)))

@@ -1,0 +1,325 @@
+"""QUIT tells the truth, and what it promised comes true: soon, after an outage, after a restart, or it is told."""
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bridge.events import DeletionsAbandoned, DeletionsCarriedOut
+from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.maildrop.journal import Stage
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion
+from bridge.names import MessageNumber
+from tests.postoffice.kit import DELETION_WAIT, QUIT_WAIT, DurableStore, Ground, result
+
+A, B, C = b"Message-ID: <a@x>\r\n\r\na", b"Message-ID: <b@x>\r\n\r\nbb", b"Message-ID: <c@x>\r\n\r\nccc"
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_is_done_at_once_is_said_and_leaves_no_entry(durable: bool) -> None:
+    ground = Ground(A, B, C, durable=durable, delete="expunge")
+    outcome = result(ground.quit(ground.open(), 1, 3))
+
+    assert (outcome.asked, outcome.done, outcome.promised, outcome.goes_on) == (2, 2, 0, False)
+    assert list(ground.messages) == [2]
+    assert ground.journal() == []
+
+
+def test_the_journal_knows_before_upstream_does() -> None:
+    ground = Ground(A, B, delete="flag")
+    visit = ground.open()
+    ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 2)
+
+    (entry,) = ground.journal()
+    assert (entry.uid, entry.stage, entry.policy) == (2, Stage.SENT, Policy.FLAG)
+    ground.sources[0].held.callback(None)
+    assert result(quitting).done == 1
+    assert ground.journal() == []
+
+
+def test_a_slow_upstream_is_waited_for_no_longer_than_clients_wait() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    held = ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    outcome = result(quitting)
+    assert (outcome.done, outcome.promised, outcome.refused, outcome.goes_on) == (0, 1, 0, True)
+
+    visit.leave()
+    assert not ground.sources[0].closed, "it is still needed"
+    held.callback(None)
+    assert list(ground.messages) == [2]
+    assert ground.sources[0].closed
+    assert ground.told(DeletionsCarriedOut) == [DeletionsCarriedOut("ann", 1)]
+
+
+def test_an_outage_is_outlived_by_trying_again() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    assert result(quitting).promised == 1
+    for _ in range(6):
+        ground.clock.advance(40)
+        assert 1 in ground.messages
+    ground.sources[0].down = False
+    ground.clock.advance(600)
+    assert list(ground.messages) == [2]
+
+
+def test_after_a_restart_the_next_login_does_it_before_it_lists() -> None:
+    ground = Ground(A, B, delete="flag")
+    visit = ground.open()
+    ground.sources[0].down = ground.sources[0].broken = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    assert result(quitting).promised == 1
+    ground.office.stop()
+
+    ground.restart()
+    assert ground.uids(ground.open()) == [2]
+    assert ground.messages[1].deleted
+    assert ground.journal() == []
+
+
+@pytest.mark.parametrize(("modseq", "shown"), [(5, [2]), (6, [1, 2]), (0, [1, 2])])
+def test_what_was_sent_and_never_seen_to_hold_is_done_again_where_nothing_touched_the_message(
+    modseq: int, shown: list[int]
+) -> None:
+    """S17: after a restart nobody knows whether it arrived, unless MODSEQ tells; else somebody undid it."""
+    ground = Ground(A, B, delete="flag")
+    visit = ground.open(highestmodseq=5)
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    assert result(quitting).promised == 1
+    assert ground.journal()[0].stage is Stage.SENT
+    ground.office.stop()
+
+    ground.restart()
+    ground.messages[1].modseq = modseq
+    assert ground.uids(ground.open()) == shown
+    assert ground.messages[1].deleted == (shown == [2])
+    assert ground.journal() == []
+
+
+def test_while_upstream_cannot_be_reached_the_message_stays_hidden_and_is_tried_behind_the_next_session() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = ground.sources[0].broken = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    ground.office.stop()
+    ground.restart()
+    source = ground.source()
+    source.down = True
+    second = result(ground.office.open(ground.account, source))
+    assert ground.uids(second) == [2]
+    assert 1 in ground.messages
+
+    source.down = False
+    second.leave()
+    assert 1 not in ground.messages
+    assert source.closed
+
+
+def test_a_second_login_hurries_the_first_ones_deletions() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    ground.sources[0].down = False
+    assert ground.uids(ground.open()) == [2]
+    assert list(ground.messages) == [2]
+
+
+def test_a_refusal_for_good_is_told_and_the_message_listed_again() -> None:
+    ground = Ground(A, B, C, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].answers = [Deletion(2, frozenset({1}), "upstream refused to flag them", detail="no right")]
+    outcome = result(ground.quit(visit, 1, 2))
+
+    assert (outcome.done, outcome.refused, outcome.why_not) == (1, 1, "upstream refused to flag them")
+    assert not outcome.temporary
+    assert ground.journal() == []
+    assert ground.uids(ground.open())[0] == 1
+
+
+def test_a_mailbox_that_allows_no_deletion_is_named_before_anything_is_written() -> None:
+    ground = Ground(A, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].refuses = Deletion(1, frozenset({1}), "the mailbox is read-only upstream")
+    ground.sources[0].down = True
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.refused, outcome.promised) == (1, 0)
+
+
+def test_a_refusal_after_the_promise_hides_the_message_from_who_deleted_it_and_tells_the_owner() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    held = ground.sources[0].held = Deferred()
+    ground.sources[0].answers = [Deletion(1, frozenset({1}), "upstream refused to expunge them")]
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    held.callback(None)
+
+    assert ground.told(DeletionsAbandoned) == [DeletionsAbandoned("ann", 1, "upstream refused to expunge them")]
+    assert ground.journal() == []
+    assert ground.uids(ground.open()) == [2]
+    assert ground.uids(ground.open(ground.seen_as("as=other"))) == [1, 2]
+
+
+def test_a_passing_refusal_is_tried_again() -> None:
+    ground = Ground(A, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].answers = [Deletion(1, frozenset({1}), "in use", temporary=True)]
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(1)
+    assert result(quitting).done == 1
+
+
+def test_a_connection_lost_on_the_way_is_looked_at_and_tried_again() -> None:
+    ground = Ground(A, delete="flag")
+    visit = ground.open()
+    ground.sources[0].answers = [UpstreamUnavailable("lost")]
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(1)
+    assert result(quitting).done == 1
+    assert ground.messages[1].deleted
+
+
+def test_without_a_durable_store_the_truth_is_waited_for() -> None:
+    ground = Ground(A, B, durable=False, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(DELETION_WAIT - 1)
+    assert not quitting.called
+    ground.clock.advance(1)
+    outcome = result(quitting)
+    assert (outcome.done, outcome.promised, outcome.refused, outcome.certain) == (0, 0, 1, False)
+    assert ground.journal() == []
+    visit.leave()
+    assert ground.sources[0].abandoned
+    assert ground.uids(ground.open()) == [1, 2], "what was told to be refused is not done later"
+
+
+def test_without_a_durable_store_a_lost_connection_gets_a_second_try_and_no_third() -> None:
+    ground = Ground(A, B, durable=False, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].answers = [UpstreamUnavailable("lost")]
+    assert result(ground.quit(visit, 1)).done == 1
+
+    visit = ground.open()
+    ground.sources[-1].down = True
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.done, outcome.promised, outcome.refused, outcome.temporary) == (0, 0, 1, True)
+    assert ground.journal() == []
+
+
+def test_where_the_journal_cannot_be_written_the_truth_is_waited_for_too() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    assert not quitting.called
+    ground.sources[0].held.callback(None)
+    assert result(quitting).done == 1
+
+
+def test_keep_deletes_for_this_login_alone_and_asks_nobody_upstream() -> None:
+    ground = Ground(A, B, delete="keep")
+    scanner = ground.seen_as("as=scanner")
+    assert result(ground.quit(ground.open(scanner), 1)).done == 1
+    assert ground.sources[0].asked == []
+    assert ground.uids(ground.open(scanner)) == [2]
+    assert ground.uids(ground.open(ground.seen_as("as=fax"))) == [1, 2]
+
+
+def test_keep_that_cannot_be_stored_is_refused() -> None:
+    ground = Ground(A, delete="keep")
+    visit = ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.refused, outcome.temporary, outcome.why_not) == (1, True, "the disk is full")
+
+
+def test_after_a_week_means_hidden_at_once_and_deleted_then() -> None:
+    ground = Ground(A, B, delete="expunge", after=7 * 86400.0)
+    outcome = result(ground.quit(ground.open(), 1))
+    assert (outcome.promised, outcome.goes_on) == (1, False)
+    assert ground.uids(ground.open()) == [2]
+    assert 1 in ground.messages
+    ground.clock.advance(7 * 86400 - 1)
+    ground.open()
+    assert 1 in ground.messages
+    ground.clock.advance(1)
+    assert ground.uids(ground.open()) == [2]
+    assert 1 not in ground.messages
+
+
+def test_after_that_cannot_be_written_down_is_refused() -> None:
+    ground = Ground(A, delete="expunge", after=60.0)
+    visit = ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    assert result(ground.quit(visit, 1)).refused == 1
+    assert 1 in ground.messages
+
+
+def test_a_purge_takes_what_is_still_flagged_and_nothing_else() -> None:
+    ground = Ground(A, B, C, delete="flag", purge=86400.0)
+    assert result(ground.quit(ground.open(), 1, 2)).done == 2
+    assert [entry.stage for entry in ground.journal()] == [Stage.FLAGGED] * 2
+    assert ground.uids(ground.open()) == [3]
+    ground.messages[2].deleted = False
+    assert ground.uids(ground.open()) == [2, 3], "taken back, it is there again"
+    ground.clock.advance(86400)
+    assert ground.uids(ground.open()) == [2, 3]
+    assert list(ground.messages) == [2, 3]
+    assert ground.journal() == []
+
+
+def test_a_message_deleted_again_while_its_purge_waits_is_hidden_again() -> None:
+    ground = Ground(A, B, delete="flag", purge=86400.0)
+    result(ground.quit(ground.open(), 1))
+    ground.messages[1].deleted = False
+    assert result(ground.quit(ground.open(), 1)).done == 1
+    assert ground.uids(ground.open()) == [2]
+
+
+def test_two_sessions_may_delete_the_same_message() -> None:
+    ground = Ground(A, B, delete="expunge")
+    first, second = ground.open(), ground.open()
+    assert result(ground.quit(first, 1)).done == 1
+    assert result(ground.quit(second, 1)).done == 1
+    assert ground.journal() == []
+
+
+def test_a_session_whose_mailbox_was_replaced_deletes_nothing() -> None:
+    ground = Ground(A, B, delete="expunge", renumbered="accept")
+    visit = ground.open()
+    ground.uidvalidity = 8
+    ground.open()
+    outcome = result(ground.quit(visit, 1))
+    assert outcome.refused == 1
+    assert "replaced" in outcome.why_not
+    assert list(ground.messages) == [1, 2]
+
+
+def test_more_than_a_thousand_at_once() -> None:
+    ground = Ground(*[b"Message-ID: <%d@x>\r\n\r\n" % n for n in range(1500)], delete="expunge")
+    visit = ground.open()
+    assert result(ground.quit(visit, *range(1, 1201))).done == 1200
+    assert len(ground.messages) == 300
+    assert visit.maildrop.uid(MessageNumber(1201)) == 1201

@@ -1,0 +1,258 @@
+"""What a login is shown is stored before, the same tomorrow, and recognised after a mailbox was replaced."""
+
+import pytest
+from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred
+
+from bridge.events import MailboxRenumbered, StateTroubled
+from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Fingerprint, News
+from bridge.postoffice.listings import GoesOn
+from tests.contracts.fake_source import FakeMessage
+from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
+
+
+def bodies(count: int) -> list[bytes]:
+    return [b"Message-ID: <%d@x>\r\n\r\nbody %d" % (n, n) for n in range(count)]
+
+
+def renumber(ground: Ground, by: int = 100) -> None:
+    """The same messages in a mailbox made anew."""
+    ground.uidvalidity += 1
+    ground.messages = {uid + by: message for uid, message in ground.messages.items()}
+    ground.uidnext += by
+
+
+def test_what_was_listed_is_not_asked_for_again() -> None:
+    ground, asked = Ground(*bodies(3)), []
+
+    class Watched(HeldSource):
+        async def list(self, known: Listing | None = None) -> Listing:
+            asked.append(None if known is None else list(known.uids))
+            return await super().list(known)
+
+    for _ in range(2):
+        source = Watched(ground.messages, uidvalidity=7, uidnext=4)
+        result(ground.office.open(ground.account, source))
+        ground.restart()
+    assert asked == [None, [1, 2, 3]]
+
+
+def test_a_poll_without_news_stores_nothing() -> None:
+    ground = Ground(*bodies(3))
+    ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    assert ground.uids(ground.open()) == [1, 2, 3]
+    assert ground.events == []
+
+
+def test_new_mail_that_cannot_be_stored_is_shown_under_its_computed_uidl_and_the_owner_told() -> None:
+    ground = Ground(*bodies(2))
+    ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    ground.messages[3] = FakeMessage(b"new")
+    ground.uidnext = 4
+    shown = ground.uidls(ground.open())
+    assert ground.told(StateTroubled) == [StateTroubled("the disk is full")]
+    ground.store.broken = False
+    assert ground.uidls(ground.open()) == shown
+
+
+def test_a_first_login_that_cannot_be_stored_is_refused() -> None:
+    ground = Ground(*bodies(2))
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    with pytest.raises(StateUnavailable):
+        ground.open()
+
+
+def test_a_mailbox_made_anew_keeps_its_uidls() -> None:
+    ground = Ground(*bodies(30))
+    before = ground.uidls(ground.open())
+    renumber(ground)
+    assert ground.uidls(ground.open()) == {uid + 100: uidl for uid, uidl in before.items()}
+    (told,) = ground.told(MailboxRenumbered)
+    assert (told.recognised, told.before, told.asks) == (30, 30, False)
+    ground.restart()
+    assert ground.uidls(ground.open()) == {uid + 100: uidl for uid, uidl in before.items()}
+
+
+def test_a_mailbox_of_strangers_asks_once_and_goes_on_when_the_owner_says_so() -> None:
+    ground = Ground(*bodies(30))
+    before = ground.uidls(ground.open())
+    ground.messages = {n: FakeMessage(b"Message-ID: <%d@y>\r\n\r\nnobody's" % n) for n in range(1, 31)}
+    ground.uidvalidity = 8
+    for _ in range(2):
+        with pytest.raises(Renumbered, match="popbridge uidl accept"):
+            ground.open()
+    (told,) = ground.told(MailboxRenumbered)
+    assert told.asks, "told once, not at every poll"
+    remembered = result(ground.store.recall(ground.account.key))
+    assert remembered is not None
+    assert "UIDVALIDITY changed" in remembered.question
+
+    assert result(ground.store.accept(ground.account.key))
+    now = ground.uidls(ground.open())
+    assert len(now) == 30
+    assert not set(now.values()) & set(before.values())
+    remembered = result(ground.store.recall(ground.account.key))
+    assert remembered is not None
+    assert (remembered.question, remembered.accepted) == ("", False)
+
+
+def test_the_mailbox_that_comes_back_before_the_owner_answers_is_the_old_one() -> None:
+    ground = Ground(*bodies(30))
+    before, mailbox = ground.uidls(ground.open()), ground.messages
+    ground.uidvalidity, ground.messages, ground.uidnext = 8, {}, 1
+    with pytest.raises(Renumbered):
+        ground.open()
+    ground.uidvalidity, ground.messages, ground.uidnext = 7, mailbox, 31
+    assert ground.uidls(ground.open()) == before
+    remembered = result(ground.store.recall(ground.account.key))
+    assert remembered is not None
+    assert remembered.question == ""
+
+
+def test_renumbered_accept_goes_on_and_reports_it() -> None:
+    ground = Ground(*bodies(30), renumbered="accept")
+    before = ground.uidls(ground.open())
+    ground.messages, ground.uidvalidity = {1: FakeMessage(b"Message-ID: <z@z>\r\n\r\n")}, 8
+    assert not set(ground.uidls(ground.open()).values()) & set(before.values())
+    (told,) = ground.told(MailboxRenumbered)
+    assert not told.asks
+
+
+def test_an_empty_answer_without_proof_is_no_empty_mailbox() -> None:
+    ground = Ground(*bodies(3))
+    ground.open()
+    ground.messages = {}
+    ground.uidnext = 0
+    with pytest.raises(ListingIncomplete):
+        ground.open()
+    ground.uidnext = 4
+    assert ground.uids(ground.open()) == []
+
+
+def test_the_first_account_on_another_host_is_the_same_account() -> None:
+    """Its memory hangs on the name; the place says that everything is to be looked at anew."""
+    ground = Ground(*bodies(30))
+    before = ground.uidls(ground.open())
+    settings = ground.account.passthrough
+    moved = type(settings.upstream)("imap", "tls", "new.example.org", 993)
+    ground.account = evolve(ground.account, passthrough=evolve(settings, upstream=moved))
+    assert ground.uidls(ground.open()) == before
+    assert len(ground.told(MailboxRenumbered)) == 1
+
+
+def test_two_logins_at_once_and_new_mail_between_them() -> None:
+    """The slower one lists again rather than store an older listing over a newer one."""
+    ground = Ground(*bodies(2))
+    ground.open()
+    gate: Deferred[None] = Deferred()
+
+    class Slow(HeldSource):
+        lists = 0
+
+        async def list(self, known: Listing | None = None) -> Listing:
+            listing = await super().list(known)
+            self.lists += 1
+            if self.lists == 1:
+                await gate
+            return listing
+
+    ground.messages[3] = FakeMessage(b"Message-ID: <3@x>\r\n\r\n")
+    ground.uidnext = 4
+    slow = Slow(ground.messages, uidvalidity=7, uidnext=4)
+    waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
+    ground.messages[4] = FakeMessage(b"Message-ID: <4@x>\r\n\r\n")
+    ground.uidnext = 5
+    assert ground.uids(ground.open()) == [1, 2, 3, 4]
+    slow.uidnext = 5
+    gate.callback(None)
+    assert ground.uids(result(waiting)) == [1, 2, 3, 4]
+    assert slow.lists == 2
+    assert ground.uids(ground.open()) == [1, 2, 3, 4]
+
+
+def test_two_logins_at_once_that_see_the_same_list_once_each() -> None:
+    ground = Ground(*bodies(2))
+    gate: Deferred[None] = Deferred()
+
+    class Slow(HeldSource):
+        lists = 0
+
+        async def list(self, known: Listing | None = None) -> Listing:
+            self.lists += 1
+            listing = await super().list(known)
+            await gate
+            return listing
+
+    slow = Slow(ground.messages, uidvalidity=7, uidnext=3)
+    waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
+    ground.open()
+    gate.callback(None)
+    assert ground.uids(result(waiting)) == [1, 2]
+    assert slow.lists == 1
+
+
+def test_a_mailbox_that_always_changes_is_given_up_in_the_end() -> None:
+    ground = Ground(*bodies(2))
+    ground.open()
+
+    class Restless(HeldSource):
+        async def list(self, known: Listing | None = None) -> Listing:
+            listing = await super().list(known)
+            memory = await ground.store.recall(ground.account.key)
+            assert memory is not None
+            listing.add([self._uidnext()], [1], [1], b"\0")
+            await ground.store.remember(ground.account.key, memory, News())
+            return listing
+
+    with pytest.raises(ListingIncomplete, match="faster"):
+        result(ground.office.open(ground.account, Restless(ground.messages, uidvalidity=7, uidnext=3)))
+
+
+def test_recognising_goes_on_when_the_client_does_not_wait_for_it() -> None:
+    """S31: the next login finds it done."""
+    ground = Ground(*bodies(30))
+    before = ground.uidls(ground.open())
+    renumber(ground)
+    gate: Deferred[None] = Deferred()
+
+    class Slow(HeldSource):
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            await gate
+            return await super().fingerprints(uids)  # type: ignore[arg-type]  # whatever was asked for
+
+    slow = Slow(ground.messages, uidvalidity=8, uidnext=ground.uidnext)
+    waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
+    waiting.cancel()
+    with pytest.raises(CancelledError) as given_up:
+        result(waiting)
+    assert given_up.type is GoesOn
+    assert not slow.abandoned
+    gate.callback(None)
+    assert slow.abandoned
+    memory = result(ground.store.recall(ground.account.key))
+    assert memory is not None
+    assert memory.incarnation == 2
+    assert set(ground.uidls(ground.open()).values()) == set(before.values())
+
+
+def test_stable_ids_are_the_uidls_where_the_account_says_so() -> None:
+    ground = Ground(*bodies(3), uidl="emailid")
+    for uid, message in ground.messages.items():
+        message.stable_id = f"M{uid}" if uid < 3 else "M1"
+    shown = ground.uidls(ground.open())
+    assert shown[1] == "M1"
+    assert shown[2] == "M2"
+    assert shown[3].startswith("M1")
+    assert shown[3] != "M1", "two copies of one message are told apart"
+    ground.messages[4] = FakeMessage(b"x", stable_id="M4")
+    ground.uidnext = 5
+    assert ground.uidls(ground.open()) == {**shown, 4: "M4"}
+    renumber(ground)
+    assert set(ground.uidls(ground.open()).values()) == {*shown.values(), "M4"}
