@@ -114,8 +114,11 @@ class Visit:
         marking.addTimeout(MARKING, self._clock)
         try:
             await marking
-        except (Trouble, TimedOut) as trouble:
+        except Trouble as trouble:
             self._emit(SeenNotMarked(str(self.account.name), len(self._read), str(trouble)))
+        except TimedOut:
+            why = f"no answer within {MARKING:g} seconds"
+            self._emit(SeenNotMarked(str(self.account.name), len(self._read), why))
 
     async def _leave(self) -> None:
         listing, learned_to = self._memory.listing, self._memory.learned_to

@@ -1,0 +1,127 @@
+"""An entry is applied to the very message it was written for, or to none; what somebody took back stays taken back."""
+
+import pytest
+from twisted.internet.task import Clock
+
+from bridge.maildrop.errors import MailboxReplaced, UpstreamUnavailable
+from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.retention import Policy
+from bridge.maildrop.source import Deletion
+from bridge.postoffice.applying import Job, attempt
+from bridge.state.memory import MemoryStore
+from tests.contracts.fake_source import FakeMessage, FakeSource
+from tests.postoffice.kit import result
+
+
+def job(source: FakeSource, *entries: Entry, purge: float | None = None, unseen: bool = True) -> Job:
+    result(source.list())
+    return Job(source, {entry.uid: entry for entry in entries}, written=False, unseen=unseen, purge=purge)
+
+
+def entry(uid: int = 1, policy: Policy = Policy.EXPUNGE, stage: Stage = Stage.WRITTEN, **more: int) -> Entry:
+    fields = {"size": 1, "date": 1_700_000_000, **more}
+    return Entry(viewer="", incarnation=1, uid=uid, policy=policy, stage=stage, **fields)  # type: ignore[arg-type]  # its own
+
+
+def tried(work: Job) -> Deletion:
+    return result(attempt(MemoryStore(Clock().seconds), 0.0, work))
+
+
+def test_a_message_that_is_gone_is_done_and_nothing_is_asked() -> None:
+    source = FakeSource({2: FakeMessage(b"b")})
+    work = job(source, entry(1))
+    assert tried(work) == Deletion(0)
+    assert not work.entries
+    assert source.asked == []
+
+
+@pytest.mark.parametrize("other", [FakeMessage(b"longer"), FakeMessage(b"x", date=5)])
+def test_a_stranger_under_the_same_uid_is_let_alone_and_so_is_everything_else(other: FakeMessage) -> None:
+    source = FakeSource({1: other, 2: FakeMessage(b"b")})
+    work = job(source, entry(1), entry(2))
+    with pytest.raises(MailboxReplaced):
+        tried(work)
+    assert source.asked == []
+    assert set(work.entries) == {1, 2}
+
+
+def test_a_date_that_one_side_does_not_know_proves_nothing() -> None:
+    source = FakeSource({1: FakeMessage(b"x", date=-1)})
+    assert tried(job(source, entry(1))).left == frozenset()
+    assert source.messages == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "stage", "deleted", "hidden", "modseq", "what"),
+    [
+        (Policy.FLAG, Stage.WRITTEN, True, False, 0, "done"),
+        (Policy.HIDE, Stage.WRITTEN, False, True, 0, "done"),
+        (Policy.HIDE, Stage.WRITTEN, True, False, 0, "applied"),
+        (Policy.EXPUNGE, Stage.SENT, True, False, 0, "applied"),
+        (Policy.FLAG, Stage.SENT, False, False, 9, "undone"),
+        (Policy.EXPUNGE, Stage.SENT, False, False, 0, "undone"),
+        (Policy.HIDE, Stage.SENT, False, False, 9, "undone"),
+        (Policy.FLAG, Stage.SENT, False, False, 3, "applied"),
+        (Policy.TRASH, Stage.SENT, False, False, 9, "applied"),
+        (Policy.FLAG, Stage.FLAGGED, False, False, 0, "undone"),
+        (Policy.FLAG, Stage.FLAGGED, True, False, 0, "applied"),
+    ],
+)
+def test_what_is_found_decides(
+    policy: Policy, stage: Stage, deleted: bool, hidden: bool, modseq: int, what: str
+) -> None:
+    source = FakeSource({1: FakeMessage(b"x", deleted=deleted, hidden=hidden, modseq=modseq)})
+    work = job(source, entry(1, policy, stage, modseq=5))
+    tried(work)
+    assert not work.entries
+    assert (work.undone == {1}) == (what == "undone")
+    assert bool(source.asked) == (what == "applied")
+
+
+def test_what_this_process_sent_itself_cannot_have_been_undone_before_it_was_seen_to_hold() -> None:
+    source = FakeSource({1: FakeMessage(b"x", modseq=9)})
+    work = job(source, entry(1, Policy.FLAG, modseq=5), unseen=False)
+    source.refuses = Deletion(1, frozenset({1}), "in use", temporary=True)
+    assert tried(work) == Deletion(1, frozenset({1}), "in use", temporary=True)
+    assert work.entries[1].stage is Stage.SENT
+    source.refuses, source.broken = None, True
+    tried(work)
+    assert source.messages[1].deleted
+
+
+def test_one_refusal_does_not_hold_up_what_another_policy_may_do() -> None:
+    class Picky(FakeSource):
+        async def delete(self, uids: object, policy: Policy, *, again: bool = False) -> Deletion:
+            if policy is Policy.TRASH:
+                raise UpstreamUnavailable("lost") if again else AssertionError
+            return await super().delete(uids, policy, again=again)  # type: ignore[arg-type]  # what was asked
+
+    source = Picky({1: FakeMessage(b"x"), 2: FakeMessage(b"y")})
+    work = job(source, entry(1, Policy.EXPUNGE), entry(2, Policy.TRASH, Stage.SENT))
+    with pytest.raises(UpstreamUnavailable):
+        tried(work)
+    assert set(work.entries) == {2}
+    assert list(source.messages) == [2]
+
+
+def test_a_replay_says_that_it_is_one() -> None:
+    seen = []
+
+    class Asked(FakeSource):
+        async def delete(self, uids: object, policy: Policy, *, again: bool = False) -> Deletion:
+            seen.append((policy, again))
+            return await super().delete(uids, policy, again=again)  # type: ignore[arg-type]  # what was asked
+
+    source = Asked({1: FakeMessage(b"x"), 2: FakeMessage(b"y"), 3: FakeMessage(b"z", deleted=True)})
+    entries = [entry(1, Policy.TRASH), entry(2, Policy.TRASH, Stage.SENT), entry(3, Policy.FLAG, Stage.FLAGGED)]
+    tried(job(source, *entries))
+    assert seen == [(Policy.TRASH, False), (Policy.TRASH, True), (Policy.EXPUNGE, False)]
+
+
+def test_a_flag_that_waits_for_its_purge_is_done_for_now() -> None:
+    store = MemoryStore(Clock().seconds)
+    source = FakeSource({1: FakeMessage(b"x")})
+    work = job(source, entry(1, Policy.FLAG), purge=60.0)
+    assert result(attempt(store, 100.0, work)) == Deletion(1)
+    assert not work.entries
+    assert source.messages[1].deleted

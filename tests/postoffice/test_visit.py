@@ -1,0 +1,180 @@
+"""What a session learns on its way, marks as read, and leaves behind."""
+
+from twisted.internet.defer import Deferred
+
+from bridge.events import MessageLooping, SeenNotMarked, StateTroubled
+from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.maildrop.memory import Fingerprint
+from bridge.names import MessageNumber
+from bridge.postoffice.visit import LEARNED_AT_ONCE, LEARNING, MARKING, Visit
+from tests.contracts.fake_source import FakeMessage
+from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
+
+ONE, TWO = MessageNumber(1), MessageNumber(2)
+
+
+def known(ground: Ground) -> dict[int, Fingerprint]:
+    return result(ground.store.fingerprints(ground.account.key, 1))
+
+
+def left(visit: Visit) -> None:
+    result(visit.quit([]))
+    visit.leave()
+
+
+def test_a_true_size_is_listed_from_the_next_session_on() -> None:
+    """S9: not before, since a size never changes in a session."""
+    ground = Ground(b"a\nb\n", b"c\r\n")
+    visit = ground.open()
+    visit.delivered(ONE, 6, by_top=False)
+    visit.delivered(TWO, 3, by_top=False)
+    assert visit.maildrop.size(ONE) == 4
+    left(visit)
+    for _ in range(2):
+        visit = ground.open()
+        assert (visit.maildrop.size(ONE), visit.maildrop.size(TWO), visit.maildrop.octets) == (6, 3, 9)
+        assert visit.maildrop.listed_size(ONE) == 4
+        visit.delivered(ONE, 6, by_top=True)
+        ground.restart()
+
+
+def test_a_true_size_is_learned_from_a_session_that_drops_too() -> None:
+    ground = Ground(b"a\nb\n")
+    visit = ground.open()
+    visit.delivered(ONE, 6, by_top=False)
+    visit.abandon()
+    assert ground.sources[0].abandoned
+    assert ground.open().maildrop.size(ONE) == 6
+
+
+def test_fingerprints_are_learned_behind_quit_and_only_of_what_is_new() -> None:
+    ground = Ground(b"Message-ID: <a@x>\r\n\r\n")
+    left(ground.open())
+    assert list(known(ground)) == [1]
+    asked: list[list[int]] = []
+
+    class Watched(HeldSource):
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            asked.append(list(uids))  # type: ignore[call-overload]  # UIDs
+            return await super().fingerprints(uids)  # type: ignore[arg-type]  # the same
+
+    ground.messages[2], ground.uidnext = FakeMessage(b"Message-ID: <b@x>\r\n\r\n"), 3
+    source = Watched(ground.messages, uidvalidity=7, uidnext=3)
+    left(result(ground.office.open(ground.account, source)))
+    assert asked == [[2]]
+    assert list(known(ground)) == [1, 2]
+    assert source.closed
+
+
+def test_a_large_mailbox_is_learned_in_parts() -> None:
+    ground = Ground(*[b"x"] * (LEARNED_AT_ONCE + 1))
+    left(ground.open())
+    assert len(known(ground)) == LEARNED_AT_ONCE
+    left(ground.open())
+    assert len(known(ground)) == LEARNED_AT_ONCE + 1
+
+
+def test_a_session_that_drops_learns_nothing_upstream() -> None:
+    ground = Ground(b"Message-ID: <a@x>\r\n\r\n")
+    ground.open().abandon()
+    assert known(ground) == {}
+
+
+def test_learning_has_its_time_and_then_the_connection_goes() -> None:
+    ground = Ground(b"x")
+
+    class Slow(HeldSource):
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            return await Deferred[dict[int, Fingerprint]]()
+
+    source = Slow(ground.messages, uidvalidity=7, uidnext=2)
+    left(result(ground.office.open(ground.account, source)))
+    ground.clock.advance(LEARNING - 1)
+    assert not source.abandoned
+    ground.clock.advance(1)
+    assert source.abandoned
+
+    stopped = Slow(ground.messages, uidvalidity=7, uidnext=2)
+    left(result(ground.office.open(ground.account, stopped)))
+    ground.office.stop()
+    assert stopped.abandoned
+    assert not ground.clock.getDelayedCalls()
+
+
+def test_what_cannot_be_stored_is_told_and_hurts_nobody() -> None:
+    ground = Ground(b"a\n")
+    visit = ground.open()
+    visit.delivered(ONE, 3, by_top=False)
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    left(visit)
+    assert ground.told(StateTroubled) == [StateTroubled("the disk is full")]
+    assert ground.sources[0].closed
+
+
+def test_nothing_is_marked_as_read_unless_the_account_says_so() -> None:
+    ground = Ground(b"a", b"b")
+    visit = ground.open()
+    visit.delivered(ONE, 1, by_top=False)
+    assert not visit.has_work([])
+    result(ground.quit(visit, 2))
+    assert not any(message.seen for message in ground.messages.values())
+
+
+def test_what_was_retrieved_is_marked_at_quit() -> None:
+    ground = Ground(b"a", b"b", seen="retrieved")
+    visit = ground.open()
+    visit.delivered(ONE, 1, by_top=False)
+    visit.delivered(TWO, 1, by_top=True)
+    assert not ground.messages[1].seen, "not before QUIT: a session that drops leaves nothing marked"
+    assert visit.has_work([])
+    assert result(visit.quit([])).refused == 0
+    assert [message.seen for message in ground.messages.values()] == [True, False]
+
+
+def test_a_top_of_the_whole_message_counts_where_the_account_says_so() -> None:
+    ground = Ground(b"a", seen="retrieved", top_counts=True)
+    visit = ground.open()
+    visit.delivered(ONE, 1, by_top=True)
+    left(visit)
+    assert ground.messages[1].seen
+
+
+def test_what_is_deleted_may_be_marked_first() -> None:
+    ground = Ground(b"a", b"b", seen="deleted", delete="flag")
+    visit = ground.open()
+    visit.delivered(TWO, 1, by_top=False)
+    result(ground.quit(visit, 1))
+    assert ground.messages[1].seen
+    assert ground.messages[1].deleted
+    assert not ground.messages[2].seen
+
+
+def test_marks_of_no_weight_hold_up_no_quit() -> None:
+    ground = Ground(b"a", seen="retrieved")
+
+    class Refusing(HeldSource):
+        async def mark_seen(self, uids: object) -> None:
+            raise UpstreamUnavailable("hung up")
+
+    class Silent(HeldSource):
+        async def mark_seen(self, uids: object) -> None:
+            await Deferred[None]()
+
+    for kind in (Refusing, Silent):
+        visit = result(ground.office.open(ground.account, kind(ground.messages, uidvalidity=7, uidnext=2)))
+        visit.delivered(ONE, 1, by_top=False)
+        quitting = Deferred.fromCoroutine(visit.quit([]))
+        ground.clock.advance(MARKING)
+        assert result(quitting).refused == 0
+    assert [event.reason for event in ground.told(SeenNotMarked)] == ["hung up", "no answer within 10 seconds"]
+
+
+def test_one_message_over_and_over_is_told() -> None:
+    ground = Ground(b"a")
+    for _ in range(10):
+        visit = ground.open()
+        visit.delivered(ONE, 1, by_top=False)
+        visit.abandon()
+    (told,) = ground.told(MessageLooping)
+    assert (told.uidl, told.times) == ("00000007-00000001", 10)
