@@ -17,14 +17,14 @@ _NO_KEYS = {"RETURN", "CHARSET"}
 
 
 def check_search(text: str) -> str:
-    """The same, blanks at the ends taken away; ValueError says what is wrong. ASCII, so that no CHARSET is needed."""
+    """The same, blanks at the ends taken away; ValueError says what is wrong. Any language stands in quotes."""
     keys = text.strip(" ")
     if not keys:
         raise ValueError("a search without a search key")
-    if len(keys) > LONGEST:
+    if not keys.isprintable():
+        raise ValueError("a search holds printable characters only")
+    if len(keys.encode()) > LONGEST:
         raise ValueError(f"a search of more than {LONGEST} octets")
-    if not (keys.isascii() and keys.isprintable()):
-        raise ValueError("a search is written in printable ASCII characters")
     if keys.split(" ", 1)[0].upper() in _NO_KEYS:
         raise ValueError(f"{keys.split(' ', 1)[0]} is no search key")
     depth, at = 0, 0

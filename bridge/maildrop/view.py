@@ -66,7 +66,7 @@ def _least(one: _Number | None, other: _Number | None) -> _Number | None:
 
 @frozen
 class Selection:
-    """`uids` in the order of their numbers. `ranks` and `floor`: to be stored before these are shown; None: nothing is."""
+    """`uids` in the order of their numbers. `ranks` and `floor` are to be stored first; None: nothing is."""
 
     uids: "array[int]"
     ranks: "array[int] | None" = None
