@@ -7,10 +7,13 @@ The same promises are held against both, and against a file that is closed and o
 
 from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import TestCase
 
 from bridge.maildrop.errors import StateUnavailable
@@ -21,6 +24,7 @@ from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Vie
 from bridge.maildrop.retention import Policy
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state.memory import MemoryStore
+from bridge.state.sqlite import SqliteStore
 from bridge.state.store import Overtaken, Pending, Store, UidlTaken
 
 ALICE = SourceKey(AccountName("imaps://imap.example.org alice"))
@@ -494,3 +498,65 @@ class OnMemory(Contract, TestCase):
 
     async def test_it_does_not_claim_to_last(self) -> None:
         assert not self.store.durable
+
+
+class _Reactor:
+    """Twisted's, with a clock of the test's."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        # The reactor of the test run; imported where a reactor is really needed.
+        from twisted.internet import reactor  # noqa: PLC0415, TID251  # threads need a real one
+
+        self.callFromThread = cast("IReactorFromThreads", reactor).callFromThread
+        self.seconds = seconds
+
+
+class OnSqlite(Contract, TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        directory = TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name, "state.sqlite")
+        self.store = self.opened()
+        self.addCleanup(self.store.close)
+
+    def opened(self) -> Store:
+        return SqliteStore.open(self.path, _Reactor(lambda: self.now))
+
+    async def test_it_claims_to_last(self) -> None:
+        assert self.store.durable
+
+
+class OnSqliteOpenedAgain(OnSqlite):
+    """Before every question."""
+
+    def opened(self) -> Store:
+        return cast("Store", _Reopening(super().opened))
+
+
+class _Reopening:
+    def __init__(self, opened: Callable[[], Store]) -> None:
+        self._opened = opened
+        self._store = opened()
+        self._closed = False
+
+    @property
+    def durable(self) -> bool:
+        return self._store.durable
+
+    def close(self) -> Deferred[None]:
+        self._closed = True
+        return self._store.close()
+
+    def __getattr__(self, name: str) -> Callable[..., Deferred[Any]]:
+        def ask(*args: Any, **kwargs: Any) -> Deferred[Any]:
+            return Deferred.fromCoroutine(self._ask(name, args, kwargs))
+
+        return ask
+
+    async def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._closed:
+            await self._store.close()
+            self._store = self._opened()
+        return await getattr(self._store, name)(*args, **kwargs)

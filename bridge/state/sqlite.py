@@ -1,0 +1,168 @@
+"""State in one SQLite file: it survives the process and a loss of power.
+
+A change is on the disk (WAL, synchronous=FULL) before its Deferred fires. The reactor's thread never touches the file
+once it is open. Other processes may use the same file meanwhile: `popbridge uidl` beside a running bridge.
+"""
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from bridge.maildrop.journal import Entry
+from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
+from bridge.names import SourceKey
+from bridge.state import sql_journal, sql_sources, sql_viewers
+from bridge.state.faults import StateUnusable, unusable
+from bridge.state.migrate import migrate, sync
+from bridge.state.store import Pending
+from bridge.state.threads import Reactor, Reader, Writer
+
+_PATIENCE = 5.0
+"""Seconds that a thread waits while another process writes."""
+
+
+class SqliteStore:
+    """`SqliteStore.open` makes one."""
+
+    durable = True
+
+    def __init__(self, writer: Writer, reader: Reader, reactor: Reactor) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._reactor = reactor
+
+    @classmethod
+    def open(cls, path: Path, reactor: Reactor) -> "SqliteStore":
+        """For the service's start: it may wait for the disk. Raises StateUnusable."""
+        path = path.absolute()
+        try:
+            _create(path)
+            db = _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(path, error) from error
+        try:
+            migrate(db, path)
+            reading = _connect(path)
+            reading.execute("PRAGMA query_only = ON")
+        except (OSError, sqlite3.Error) as error:
+            db.close()
+            raise unusable(path, error) from error
+        except StateUnusable:
+            db.close()
+            raise
+        return cls(Writer(db, reactor, "state-writer"), Reader(reading, reactor, "state-reader"), reactor)
+
+    # Listings and UIDLs.
+
+    def recall(self, key: SourceKey) -> "Deferred[Memory | None]":
+        return self._reader.ask(partial(sql_sources.recall, key=key))
+
+    def remember(self, key: SourceKey, memory: Memory, news: News) -> "Deferred[Memory]":
+        stored = evolve(memory, listing=memory.listing.copy(), true_sizes=dict(memory.true_sizes))
+        given, carried, gone = dict(news.given), dict(news.carried), tuple(news.gone)
+        coming, computed = iter(news.computed), list[str]()
+
+        def job(db: sqlite3.Connection) -> None:
+            computed.extend(coming)  # when it has to be done again, they have all come
+            told = evolve(news, given=given, carried=carried, gone=gone, computed=computed)
+            sql_sources.remember(db, key, stored, told)
+
+        remembered = evolve(memory, version=memory.version + 1, accepted=False)
+        return self._writer.ask(job).addCallback(lambda _: remembered)
+
+    def import_uidls(self, key: SourceKey, incarnation: int, uidls: Mapping[int, str]) -> "Deferred[None]":
+        return self._writer.ask(partial(sql_sources.import_uidls, key=key, incarnation=incarnation, uidls=dict(uidls)))
+
+    def accept(self, key: SourceKey) -> "Deferred[bool]":
+        return self._writer.ask(partial(sql_sources.accept, key=key))
+
+    def known(self) -> "Deferred[list[SourceKey]]":
+        return self._reader.ask(sql_sources.known)
+
+    # What is learned on the way.
+
+    def fingerprints(self, key: SourceKey, incarnation: int) -> "Deferred[dict[int, Fingerprint]]":
+        return self._reader.ask(partial(sql_sources.fingerprints, key=key, incarnation=incarnation))
+
+    def learn(
+        self,
+        key: SourceKey,
+        incarnation: int,
+        *,
+        true_sizes: Mapping[int, int],
+        fingerprints: Mapping[int, Fingerprint],
+        learned_to: int,
+    ) -> "Deferred[None]":
+        return self._writer.ask(
+            partial(
+                sql_sources.learn,
+                key=key,
+                incarnation=incarnation,
+                true_sizes=dict(true_sizes),
+                prints=dict(fingerprints),
+                learned_to=learned_to,
+            )
+        )
+
+    # Viewers.
+
+    def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]":
+        return self._reader.ask(partial(sql_viewers.viewing, key=key, viewer=viewer))
+
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
+        show = partial(sql_viewers.show, key=key, viewer=viewer, incarnation=viewing.incarnation)
+        return self._writer.ask(partial(show, ranks=viewing.ranks[:], floor=viewing.floor))
+
+    def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
+        return self._writer.ask(
+            partial(sql_viewers.keep, key=key, viewer=viewer, incarnation=incarnation, uids=tuple(uids))
+        )
+
+    # The journal.
+
+    def write_down(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[list[Entry]]":
+        now = self._reactor.seconds()
+        return self._writer.ask(partial(sql_journal.write_down, key=key, entries=tuple(entries), now=now))
+
+    def journal(self, key: SourceKey) -> "Deferred[list[Entry]]":
+        return self._reader.ask(partial(sql_journal.journal, key=key))
+
+    def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
+        return self._writer.ask(partial(sql_journal.advance, entries=tuple(entries)))
+
+    def strike(self, entries: Sequence[Entry]) -> "Deferred[None]":
+        return self._writer.ask(partial(sql_journal.strike, entries=tuple(entries)))
+
+    def give_up(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[None]":
+        return self._writer.ask(partial(sql_journal.give_up, key=key, entries=tuple(entries)))
+
+    def pending(self) -> "Deferred[list[Pending]]":
+        return self._reader.ask(sql_journal.pending)
+
+    def close(self) -> "Deferred[None]":
+        """The writer's connection is the last: it brings everything into the one file."""
+        return self._reader.close().addCallback(lambda _: self._writer.close())
+
+
+def _create(path: Path) -> None:
+    """Nobody else may read it. SQLite gives the files beside it the same mode."""
+    if not path.parent.is_dir():
+        raise StateUnusable(f"{path.parent} is no directory; make it, or set state = to a file elsewhere")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        sync(path.parent)
+    except FileExistsError:
+        os.close(os.open(path, os.O_RDWR))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
