@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from bridge.config import PassThrough
 from bridge.events import SessionClosed
 from bridge.maildrop.uidl import NAMED, parse_format
 from bridge.names import UidValidity
@@ -42,7 +43,14 @@ def test_every_uidl_format_is_shown_as_it_is_written(name: str) -> None:
 
 def test_every_flag_stands_in_the_readme() -> None:
     flags = {str(option[0]) for option in (*Options.optParameters, *Options.optFlags)} | {"pop3", "pop3s", "upstream"}
-    missing = [flag for flag in sorted(flags - {"state", "seen"}) if f"--{flag}" not in text_of("README.md")]
+    missing = [flag for flag in sorted(flags) if f"--{flag}" not in text_of("README.md")]
+
+    assert missing == []
+
+
+def test_every_key_of_an_account_is_explained() -> None:
+    pages = text_of("README.md") + text_of("docs/operations.md")
+    missing = [key.name for key in attrs.fields(PassThrough) if not re.search(rf"`{key.name}\b|\n{key.name} = ", pages)]
 
     assert missing == []
 
