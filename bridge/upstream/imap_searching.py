@@ -11,7 +11,7 @@ LONGEST = 2000
 """Characters of search keys that an owner may configure; servers take lines of 8,000."""
 
 _BEYOND = 2**32
-_WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\["\\])*+)"(?=\s|\)|$)|([^\s"]+))')
+_WORD = re.compile(r' *(?:"((?:[^"\\]|\\["\\])*+)"(?= |\)|$)|([^ "]+)(?= |$))')
 
 
 def criteria(text: str) -> tuple[str | bytes, ...]:
@@ -20,7 +20,7 @@ def criteria(text: str) -> tuple[str | bytes, ...]:
     Raises UpstreamUnsuitable for what cannot be sent.
     """
     parts: list[str | bytes] = []
-    at, end = 0, len(text.rstrip())
+    at, end = 0, len(text.rstrip(" "))
     while at < end <= LONGEST:
         found = _WORD.match(text, at)
         if found is None:
