@@ -9,9 +9,8 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from bridge.config import Config, ConfigError, from_flags, load
-from bridge.service import Bridge
+from bridge.service import Bridge, Reactor
 from bridge.telemetry.logs import LogReader
-from bridge.upstream.connect import Reactor
 from bridge.version import __version__
 
 

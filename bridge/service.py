@@ -11,7 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator, IReactorFromThreads
 
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory
@@ -25,9 +25,14 @@ from bridge.events import CertificateKept, CertificateMade, Emit, ListenerOpened
 from bridge.imap.quirks import Quirk
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
+from bridge.postoffice.opening import PostOffice
 from bridge.sasl import Credentials
+from bridge.state.faults import StateUnusable
+from bridge.state.memory import MemoryStore
+from bridge.state.sqlite import SqliteStore
+from bridge.state.store import Store
 from bridge.tls import CertificateUnusable, ServerContext, self_signed
-from bridge.upstream.connect import Reactor
+from bridge.upstream import connect
 from bridge.upstream.open import Opener
 from bridge.version import __version__
 
@@ -36,6 +41,10 @@ BACKLOG = 512
 
 IMPLEMENTATION = f"Popbridge-{__version__}"
 """CAPA's word for us (RFC 2449, section 6.9)."""
+
+
+class Reactor(connect.Reactor, IReactorFromThreads):
+    """What the bridge needs of Twisted's."""
 
 
 class Cannot(SystemExit):
@@ -50,17 +59,11 @@ class Bridge(Service):
         self._reactor = reactor
         self._emit = emit
         self._opener = Opener(reactor, config.timeouts)
-        logins = Logins(
-            Directory(config.passthrough),
-            self._source,
-            Throttle(reactor),
-            reactor,
-            login_wait=config.timeouts.login_wait,
-        )
-        self.sessions = Sessions(
-            House(reactor, emit, logins, config.timeouts, config.limits, IMPLEMENTATION, config.trace)
-        )
+        self._store: Store | None = None
+        self._office: PostOffice | None = None
+        self.sessions: Sessions | None = None
         self.ports: list[IListeningPort] = []
+        self._doors: list[listener.Listener] = []
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()  # type: ignore[no-untyped-call]
@@ -76,10 +79,56 @@ class Bridge(Service):
             at = cast("IPv4Address | IPv6Address", port.getHost())
             self._emit(ListenerOpened(str(Endpoint(at.host, at.port)), listening.implicit))
 
+    def startService(self) -> None:
+        """The state is opened here, with the privileges that stay, and nobody is let in before."""
+        super().startService()  # type: ignore[no-untyped-call]
+        timeouts = self._config.timeouts
+        self._store = self._opened_state()
+        self._office = PostOffice(
+            self._store,
+            self._reactor,
+            self._emit,
+            quit_wait=timeouts.quit_wait,
+            deletion_wait=timeouts.deletion_wait,
+        )
+        logins = Logins(
+            Directory(self._config.passthrough),
+            self._source,
+            self._office,
+            Throttle(self._reactor),
+            self._reactor,
+            login_wait=timeouts.login_wait,
+        )
+        house = House(
+            self._reactor, self._emit, logins, timeouts, self._config.limits, IMPLEMENTATION, self._config.trace
+        )
+        self.sessions = Sessions(house)
+        for door in self._doors:
+            door.let_into(self.sessions)
+
     def stopService(self) -> "Deferred[Any]":
-        """No new session; those that are open are told; a QUIT that has begun is waited for."""
+        """No new session; those that are open are told; a QUIT that has begun is waited for, the journal keeps more."""
         super().stopService()  # type: ignore[no-untyped-call]
-        return DeferredList([*self._stop_listening(), self.sessions.shut("the server stopped")])
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        stopping = self._stop_listening()
+        if self.sessions is not None:
+            stopping.append(self.sessions.shut("the server stopped"))
+        await DeferredList(stopping)
+        if self._office is not None:
+            self._office.stop()
+        if self._store is not None:
+            await self._store.close()
+
+    def _opened_state(self) -> Store:
+        if self._config.state is None:
+            return MemoryStore()
+        try:
+            return SqliteStore.open(self._config.state, self._reactor)
+        except StateUnusable as error:
+            self._stop_listening()
+            raise Cannot(str(error)) from None
 
     def _stop_listening(self) -> "list[Deferred[Any]]":
         stopping = [maybeDeferred(port.stopListening) for port in self.ports]
@@ -122,15 +171,17 @@ class Bridge(Service):
         return made.certificate, made.key
 
     def _listen(self, endpoint: Endpoint, listening: Listening) -> IListeningPort:
-        factory: Any = listener.Listener(self.sessions, listening)  # Twisted types listenTCP for ServerFactory only
+        factory: Any = listener.Listener(None, listening)  # Twisted types listenTCP for ServerFactory only
         try:
             # An empty host means both families: one IPv6 socket takes IPv4 too, unless the machine has no IPv6.
-            return self._reactor.listenTCP(endpoint.port, factory, BACKLOG, endpoint.host or "::")
+            port = self._reactor.listenTCP(endpoint.port, factory, BACKLOG, endpoint.host or "::")
         except CannotListenError as error:
             if not endpoint.host:
                 return self._listen(Endpoint("0.0.0.0", endpoint.port), listening)  # noqa: S104  what the owner asked for
             why = getattr(error.socketError, "strerror", None) or error.socketError
             raise Cannot(f"cannot listen on {endpoint}: {why}") from error
+        self._doors.append(factory)
+        return port
 
 
 def _raise_file_limit() -> None:

@@ -12,8 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from bridge.config import Certificate, Config, Endpoint, Listener, PassThrough, SelfSigned, Upstream
 from bridge.events import CertificateMade, Event, ListenerOpened, QuirkMet, SessionClosed, WireTraced
 from bridge.imap.quirks import Quirk
-from bridge.service import IMPLEMENTATION, Bridge, Cannot
-from bridge.upstream.connect import Reactor
+from bridge.service import Bridge, Cannot, IMPLEMENTATION, Reactor
 from tests.downstream import memory_upstream
 from tests.downstream.stage import HELLO, LOGIN, Client, FakeTcp
 
@@ -40,7 +39,9 @@ class Ground:
         self.reactor = reactor or MemoryReactorClock()  # type: ignore[no-untyped-call]  # the same
         self.events: list[Event] = []
         self.upstream = memory_upstream.Upstream(self.reactor, [HELLO])
-        config = Config(base=base, listeners=listeners, passthrough=(PassThrough(upstream=ELSEWHERE),), **rest)
+        config = Config(
+            base=base, listeners=listeners, passthrough=(PassThrough(upstream=ELSEWHERE),), **{"state": None, **rest}
+        )
         self.bridge = Bridge(config, cast("Reactor", self.reactor), self.events.append)
 
     def upstream_in_memory(self) -> None:
@@ -51,6 +52,10 @@ class Ground:
             return self.upstream.make(account, credentials, cast("Any", ""))
 
         self.bridge._opener.source = source  # type: ignore[assignment,method-assign]  # a double
+
+    def start(self) -> None:
+        self.bridge.privilegedStartService()
+        self.bridge.startService()
 
     def connect(self, listener: int = 0) -> Client:
         factory = self.reactor.tcpServers[listener][1]
@@ -129,7 +134,7 @@ def test_stls_is_offered_only_where_the_owner_gave_a_certificate_or_asked_for_on
     both = Listener(pop3=Endpoint("127.0.0.1", 1110), pop3s=Endpoint("127.0.0.1", 9950))
     for listener, offered in ((PLAIN, False), (both, False), (evolve(both, tls=SelfSigned()), True)):
         ground = Ground(tmp_path, listener)
-        ground.bridge.privilegedStartService()
+        ground.start()
         assert (b"\r\nSTLS\r\n" in ground.connect().say(b"CAPA\r\n")) is offered
 
 
@@ -137,7 +142,7 @@ def test_a_listener_s_settings_reach_its_sessions(tmp_path: Path) -> None:
     ground = Ground(tmp_path, evolve(PLAIN, nul="replace", sasl=("PLAIN",)))
     ground.upstream_in_memory()
     ground.upstream.messages[11] = b"a\0b\r\n"
-    ground.bridge.privilegedStartService()
+    ground.start()
     client = ground.connect()
 
     assert b"\r\nSASL PLAIN\r\n" in client.say(b"CAPA\r\n")
@@ -149,7 +154,7 @@ def test_quirks_are_told_with_their_session_and_the_wire_only_where_it_was_asked
     for trace in (False, True):
         ground = Ground(tmp_path, PLAIN, trace=trace)
         ground.upstream_in_memory()
-        ground.bridge.privilegedStartService()
+        ground.start()
         ground.connect().say(LOGIN + b"QUIT\r\n")
 
         (closed,) = ground.told(SessionClosed)
@@ -161,7 +166,7 @@ def test_quirks_are_told_with_their_session_and_the_wire_only_where_it_was_asked
 
 def test_nothing_is_connected_upstream_before_somebody_logs_in(tmp_path: Path) -> None:
     ground = Ground(tmp_path, PLAIN)
-    ground.bridge.privilegedStartService()
+    ground.start()
     client = ground.connect()
     client.say(b"CAPA\r\nUSER ann\r\n")
     assert not ground.reactor.tcpClients
@@ -187,7 +192,7 @@ def test_stopping_without_sessions_is_over_at_once(tmp_path: Path) -> None:
 def test_stopping_tells_open_sessions_and_waits_until_they_have_heard(tmp_path: Path) -> None:
     ground = Ground(tmp_path, PLAIN)
     ground.upstream_in_memory()
-    ground.bridge.privilegedStartService()
+    ground.start()
     client = ground.connect()
     client.say(LOGIN + b"DELE 1\r\n")
     done = stop(ground)
@@ -202,7 +207,7 @@ def test_stopping_tells_open_sessions_and_waits_until_they_have_heard(tmp_path: 
 def test_stopping_carries_a_deletion_through(tmp_path: Path) -> None:
     ground = Ground(tmp_path, PLAIN)
     ground.upstream_in_memory()
-    ground.bridge.privilegedStartService()
+    ground.start()
     client = ground.connect()
     gate = ground.upstream.hold("delete")
     client.say(LOGIN + b"DELE 1\r\nQUIT\r\n")
@@ -218,7 +223,7 @@ def test_stopping_carries_a_deletion_through(tmp_path: Path) -> None:
 
 def test_stopping_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Path) -> None:
     ground = Ground(tmp_path, PLAIN)
-    ground.bridge.privilegedStartService()
+    ground.start()
     client = ground.connect()
     client.reads = False
     done = stop(ground)

@@ -1,7 +1,7 @@
 """A post office without a network: sources on one mailbox in memory, a store that tests call durable, a clock."""
 
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -146,4 +146,4 @@ def result(coming: "Coroutine[Any, Any, T] | Deferred[T]") -> T:
     assert outcomes, "it has to wait"
     if hasattr(outcomes[0], "raiseException"):
         outcomes[0].raiseException()
-    return outcomes[0]
+    return cast("T", outcomes[0])

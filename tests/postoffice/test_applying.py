@@ -20,7 +20,7 @@ def job(source: FakeSource, *entries: Entry, purge: float | None = None, unseen:
 
 def entry(uid: int = 1, policy: Policy = Policy.EXPUNGE, stage: Stage = Stage.WRITTEN, **more: int) -> Entry:
     fields = {"size": 1, "date": 1_700_000_000, **more}
-    return Entry(viewer="", incarnation=1, uid=uid, policy=policy, stage=stage, **fields)  # type: ignore[arg-type]  # its own
+    return Entry(viewer="", incarnation=1, uid=uid, policy=policy, stage=stage, **fields)
 
 
 def tried(work: Job) -> Deletion:

@@ -47,10 +47,10 @@ def test_a_slow_upstream_is_waited_for_no_longer_than_clients_wait() -> None:
     assert (outcome.done, outcome.promised, outcome.refused, outcome.goes_on) == (0, 1, 0, True)
 
     visit.leave()
-    assert not ground.sources[0].closed, "it is still needed"
+    assert [ground.sources[0].closed] == [False], "it is still needed"
     held.callback(None)
     assert list(ground.messages) == [2]
-    assert ground.sources[0].closed
+    assert [ground.sources[0].closed] == [True]
     assert ground.told(DeletionsCarriedOut) == [DeletionsCarriedOut("ann", 1)]
 
 

@@ -90,9 +90,9 @@ def test_learning_has_its_time_and_then_the_connection_goes() -> None:
     source = Slow(ground.messages, uidvalidity=7, uidnext=2)
     left(result(ground.office.open(ground.account, source)))
     ground.clock.advance(LEARNING - 1)
-    assert not source.abandoned
+    assert [source.abandoned] == [False]
     ground.clock.advance(1)
-    assert source.abandoned
+    assert [source.abandoned] == [True]
 
     stopped = Slow(ground.messages, uidvalidity=7, uidnext=2)
     left(result(ground.office.open(ground.account, stopped)))
