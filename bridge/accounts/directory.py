@@ -57,9 +57,7 @@ def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:
 
 
 def _elsewhere(entry: PassThrough, mailbox: str) -> PassThrough:
-    """Another mailbox is another account, with a memory of its own."""
-    if entry.upstream.mailbox != "INBOX":
-        raise LoginNotAllowed("another mailbox than the one that the owner named")
+    """Another mailbox is another account, with a memory of its own. Whose password this is could read it by IMAP too."""
     name = entry.name and f"{entry.name}/{quote(mailbox)}"
     return evolve(entry, upstream=evolve(entry.upstream, mailbox=mailbox), name=name)
 

@@ -158,12 +158,12 @@ def test_another_mailbox_is_another_account() -> None:
     assert found(b"ann@example.org#mailbox=a b/c", named).name == "work/a%20b/c ann@example.org"
 
 
-def test_from_a_mailbox_that_the_owner_named_no_login_gets_to_another() -> None:
+def test_the_mailbox_of_the_entry_is_nothing_else_than_that_of_a_login() -> None:
     entry_of_archive = attrs.evolve(VIEWS, upstream=OTHER)
 
     assert found(b"ann@example.org#mailbox=My Mail", entry_of_archive).passthrough == entry_of_archive
-    with pytest.raises(LoginNotAllowed, match="owner named"):
-        Directory((entry_of_archive,)).find(b"ann@example.org#mailbox=INBOX")
+    inbox = found(b"ann@example.org#mailbox=inbox", entry_of_archive)
+    assert inbox.name == "imaps://imap.other.example:993/INBOX ann@example.org"
 
 
 def test_a_view_that_cannot_be_meant_is_refused_where_its_login_belongs() -> None:
