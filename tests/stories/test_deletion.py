@@ -3,75 +3,20 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
-from time import monotonic
 
 import pytest
-from attrs import frozen
 
-from tests.peers.bridge import Bridge, bridge
 from tests.peers.servers.courier import Courier
 from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.hoodiecrow import hoodiecrow
-from tests.peers.servers.imap_server import ImapServer, Mailbox
+from tests.peers.servers.imap_server import ImapServer
+from tests.peers.servers.imap_server import session as imap_session
+from tests.stories.deletions import ALL, HIDDEN, MESSAGES, MOVING, Deleting, deleting, in_folder, ten
 from tests.stories.pop3 import Pop3, Refused
 
 pytestmark = pytest.mark.story
 
 SERVERS = ["dovecot", pytest.param("cyrus", marks=pytest.mark.slow), pytest.param("courier", marks=pytest.mark.slow)]
-MESSAGES = [
-    b"Subject: %d\r\nMessage-ID: <%d@deletion.example>\r\n\r\nHello %d\r\n" % (number, number, number)
-    for number in range(1, 11)
-]
-DELETED = r"\Deleted"
-
-LISTENER = '[[listener]]\npop3 = "127.0.0.1:{port}"\n'
-PASSTHROUGH = """
-[[passthrough]]
-users = "*@%s"
-login = "{{local}}"
-upstream = "imap://127.0.0.1:%d"
-delete = "%s"
-%s
-"""
-VARIANTS = {
-    "flag": ("flag", ""),
-    "expunge": ("expunge", ""),
-    "trash": ("trash", ""),
-    "named-trash": ("trash", 'trash = "Trash"'),
-    "courier-trash": ("trash", 'trash = "INBOX.Trash"'),
-    "race": ("expunge", "expunge_without_uidplus = true"),
-    "two-at-most": ("expunge", "max_deletions = 2"),
-}
-"""What the domain of a login stands for: one bridge serves all policies."""
-
-
-@frozen
-class Deleting:
-    """A bridge in front of one server."""
-
-    bridge: Bridge
-
-    def session(self, variant: str, mailbox: Mailbox, receive_buffer: int | None = None) -> Pop3:
-        client = Pop3(self.bridge.port, receive_buffer=receive_buffer)
-        client.do(f"USER {mailbox.user}@{variant}")
-        client.do(f"PASS {mailbox.password}")
-        return client
-
-    def until_left(self, mailbox: Mailbox) -> None:
-        """Returns when the session's one line is in the log: nothing of it goes on."""
-        deadline = monotonic() + 10
-        while f'login="{mailbox.user}"' not in self.bridge.log():
-            assert monotonic() < deadline, "the session does not end"
-            Event().wait(0.02)
-
-
-@contextlib.contextmanager
-def deleting(folder: Path, server: ImapServer) -> Iterator[Deleting]:
-    entries = (PASSTHROUGH % (name, server.port, delete, more) for name, (delete, more) in VARIANTS.items())
-    with bridge(folder, config=(LISTENER + "".join(entries)).replace("{{local}}", "{local}")) as running:
-        yield Deleting(running)
-
 
 DeletingOn = Callable[[ImapServer], Deleting]
 
@@ -93,42 +38,6 @@ def of(request: pytest.FixtureRequest, name: str) -> ImapServer:
     server = request.getfixturevalue(f"{name}_server")
     assert isinstance(server, ImapServer)
     return server
-
-
-@frozen
-class Mail:
-    """Ten messages; `uids` by their POP3 number."""
-
-    mailbox: Mailbox
-    uids: dict[int, int]
-
-    def flagged(self) -> set[int]:
-        """The numbers of those that carry \\Deleted."""
-        flags = self.mailbox.flags()
-        return {number for number, uid in self.uids.items() if DELETED in flags.get(uid, set())}
-
-    def left(self) -> set[int]:
-        present = set(self.mailbox.uids())
-        return {number for number, uid in self.uids.items() if uid in present}
-
-    def flag(self, number: int) -> None:
-        """An IMAP user flags one, and does not expunge it yet."""
-        imap = self.mailbox.connect()
-        imap.select()
-        imap.uid("STORE", str(self.uids[number]), "+FLAGS", f"({DELETED})")
-        imap.logout()
-
-
-def ten(server: ImapServer) -> Mail:
-    mailbox = server.new_mailbox()
-    return Mail(mailbox, {index + 1: uid for index, uid in mailbox.seed(MESSAGES)})
-
-
-ALL = set(range(1, 11))
-
-
-def in_trash(mail: Mail, name: str = "Trash") -> set[bytes]:
-    return set(mail.mailbox.raw_bodies(name).values())
 
 
 # Each policy, on each server.
@@ -164,28 +73,75 @@ def test_expunge_removes_exactly_the_marked_ones(
     assert mail.flagged() == {5}
 
 
+@pytest.mark.parametrize("policy", MOVING)
 @pytest.mark.parametrize("name", SERVERS)
-def test_trash_moves_exactly_the_marked_ones(
-    name: str, request: pytest.FixtureRequest, deleting_on: DeletingOn
+def test_trash_and_archive_move_exactly_the_marked_ones(
+    policy: str, name: str, request: pytest.FixtureRequest, deleting_on: DeletingOn
 ) -> None:
     server = of(request, name)
     mail = ten(server)
     mail.flag(5)
-    variant, trash = ("courier-trash", "INBOX.Trash") if name == "courier" else ("trash", "Trash")
+    variant, folder = policy, MOVING[policy]
+    if name == "courier":
+        variant, folder = f"courier-{policy}", f"INBOX.{folder}"
+        with imap_session(mail.mailbox) as imap:
+            imap.create(folder)
     with deleting_on(server).session(variant, mail.mailbox) as client:
         assert all(line.startswith(b"+OK") for line in client.many(["DELE 1", "DELE 2", "DELE 9"]))
         assert client.quit().startswith(b"+OK")
     assert mail.left() == ALL - {1, 2, 10}
     assert mail.flagged() == {5}
-    assert in_trash(mail, trash) == {MESSAGES[0], MESSAGES[1], MESSAGES[9]}
+    assert in_folder(mail, folder) == [MESSAGES[0], MESSAGES[1], MESSAGES[9]]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_hide_takes_mail_from_pop3_and_from_nobody_else(
+    name: str, request: pytest.FixtureRequest, deleting_on: DeletingOn
+) -> None:
+    """An IMAP user sees a keyword; when he takes it away the message is back, under its old UIDL (S18)."""
+    server = of(request, name)
+    mail = ten(server)
+    mail.flag(5)
+    before = mail.mailbox.flags()
+    with deleting_on(server).session("hide", mail.mailbox) as client:
+        uidls = list(client.uidls().values())
+        assert all(line.startswith(b"+OK") for line in client.many(["DELE 1", "DELE 2", "DELE 9"]))
+        assert client.quit().startswith(b"+OK")
+    hidden = {mail.uids[number] for number in (1, 2, 10)}
+    assert mail.mailbox.flags() == {
+        uid: flags | ({HIDDEN} if uid in hidden else set()) for uid, flags in before.items()
+    }
+    with deleting_on(server).session("hide", mail.mailbox) as client:
+        assert list(client.uidls().values()) == uidls[2:8]
+    with imap_session(mail.mailbox) as imap:
+        imap.uid("STORE", str(mail.uids[2]), "-FLAGS", f"({HIDDEN})")
+    with deleting_on(server).session("hide", mail.mailbox) as client:
+        assert list(client.uidls().values()) == uidls[1:8]
+
+
+def test_keep_changes_nothing_upstream(dovecot_server: Dovecot, deleting_on: DeletingOn) -> None:
+    mail = ten(dovecot_server)
+    mail.flag(5)
+    before = mail.mailbox.flags()
+    with deleting_on(dovecot_server).session("keep", mail.mailbox) as client:
+        uidls = list(client.uidls().values())
+        assert all(line.startswith(b"+OK") for line in client.many(["DELE 1", "DELE 9"]))
+        assert client.quit().startswith(b"+OK")
+    assert mail.mailbox.flags() == before
+    with deleting_on(dovecot_server).session("keep", mail.mailbox) as client:
+        assert list(client.uidls().values()) == uidls[1:8]
+    assert (in_folder(mail), in_folder(mail, "Archive")) == ([], [])
 
 
 @pytest.mark.slow
-def test_where_no_mailbox_is_the_trash_the_login_is_refused(courier_server: Courier, deleting_on: DeletingOn) -> None:
+@pytest.mark.parametrize("policy", MOVING)
+def test_where_no_mailbox_is_marked_for_it_the_login_is_refused(
+    policy: str, courier_server: Courier, deleting_on: DeletingOn
+) -> None:
     """Courier knows no SPECIAL-USE, so nobody says which mailbox it is: the owner has to (S18)."""
     mail = ten(courier_server)
-    with pytest.raises(Refused, match=r"-ERR \[SYS/PERM\] .*name one with trash"):
-        deleting_on(courier_server).session("trash", mail.mailbox)
+    with pytest.raises(Refused, match=rf"-ERR \[SYS/PERM\] .*name one with {policy}"):
+        deleting_on(courier_server).session(policy, mail.mailbox)
 
 
 # Servers that lack something.
@@ -222,8 +178,8 @@ def test_expunge_without_uidplus_flags_and_never_touches_what_others_flagged(
         assert client.count() == 8
 
 
-@pytest.mark.parametrize("variant", ["trash", "named-trash"])
-def test_trash_by_whatever_the_server_has(variant: str, lesser: tuple[str, Dovecot], deleting_on: DeletingOn) -> None:
+@pytest.mark.parametrize("variant", ["trash", "named-trash", "archive", "named-archive"])
+def test_moved_by_whatever_the_server_has(variant: str, lesser: tuple[str, Dovecot], deleting_on: DeletingOn) -> None:
     """MOVE, else COPY, look, flag, and UID EXPUNGE where it is there: the copy is certain, and others' flags stay."""
     what, server = lesser
     mail = ten(server)
@@ -232,7 +188,9 @@ def test_trash_by_whatever_the_server_has(variant: str, lesser: tuple[str, Dovec
         client.do("DELE 1")
         client.do("DELE 3")
         assert client.quit().startswith(b"+OK")
-    assert in_trash(mail) == {MESSAGES[0], MESSAGES[2]}
+    policy = variant.rpartition("-")[2]
+    for other, folder in MOVING.items():
+        assert in_folder(mail, folder) == ([MESSAGES[0], MESSAGES[2]] if other == policy else [])
     if what in {"no UIDPLUS", "no MOVE"}:
         assert (mail.left(), mail.flagged()) == (ALL - {1, 3}, {5})
     else:
@@ -272,7 +230,7 @@ def test_a_server_without_any_extension_keeps_every_policy_as_far_as_it_can(
             assert client.quit().startswith(b"+OK")
         assert (mail.left(), mail.flagged()) == (ALL, {1, 5})
         if variant == "named-trash":
-            assert in_trash(mail) == {MESSAGES[0]}
+            assert in_folder(mail) == [MESSAGES[0]]
 
 
 # Sessions that end otherwise.
@@ -313,7 +271,7 @@ def test_only_a_quit_deletes(policy: str, how: str, dovecot_server: Dovecot, del
         assert (mail.left(), mail.flagged()) == (ALL, {5} | expected)
     else:
         assert (mail.left(), mail.flagged()) == (ALL - expected, {5})
-    assert in_trash(mail) == ({MESSAGES[2]} if expected and policy == "trash" else set())
+    assert in_folder(mail) == ([MESSAGES[2]] if expected and policy == "trash" else [])
 
 
 def test_a_session_in_one_burst_deletes_what_it_says(dovecot_server: Dovecot, deleting_on: DeletingOn) -> None:
@@ -351,10 +309,8 @@ def test_messages_that_are_gone_already_are_deleted_as_wished(dovecot_server: Do
         client.do("DELE 1")
         client.do("DELE 2")
         mail.flag(1)
-        imap = mail.mailbox.connect()
-        imap.select()
-        imap.expunge()
-        imap.logout()
+        with imap_session(mail.mailbox) as imap:
+            imap.expunge()
         assert client.quit().startswith(b"+OK")
     assert mail.left() == ALL - {1, 2}
 

@@ -49,6 +49,19 @@ class CopyTest(NetworkTestCase):
         self.assertEqual(self.opened(store).delete(1, 2).done, 2)
         self.assertEqual((len(store.inbox.messages), len(store.trash.messages)), (0, 2))
 
+    def test_a_server_that_gives_copies_a_new_date(self) -> None:
+        """RFC 9051 says SHOULD; that there was a COPY it has said itself."""
+        store = self.store(mail("a"))
+        session = self.opened(store)
+
+        def redate(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID COPY"):
+                store.trash.messages[1].date = "22-Nov-2026 00:00:00 +0000"
+            return answer
+
+        store.edit = redate
+        self.assertEqual(session.delete(1).done, 1)
+
     def test_the_same_message_id_with_another_size_is_another_message(self) -> None:
         store = self.store(mail("a"))
         session = self.opened(store)

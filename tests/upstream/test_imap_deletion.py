@@ -52,6 +52,18 @@ class FlagTest(Case):
         self.assertEqual((outcome.asked, outcome.left, outcome.temporary), (2, {3}, True))
         self.assertIn("said OK and still has them", outcome.why_not)
 
+    def test_a_row_without_flags_takes_none_away(self) -> None:
+        """With CONDSTORE a row may bring the new MODSEQ alone (RFC 7162, section 3.1.3)."""
+        store = five()
+        session = self.opened(store)
+        modseq = b"* 1 FETCH (UID 1 MODSEQ (9))\r\n"
+        store.edit = lambda text, answer: (
+            b"".join([modseq, *answer.splitlines(keepends=True)[:-1], modseq, answer.splitlines(keepends=True)[-1]])
+            if text.startswith("UID FETCH")
+            else answer
+        )
+        self.assertEqual(session.delete(1), Deletion(1))
+
     def test_what_others_removed_meanwhile_is_gone(self) -> None:
         store = five()
         session = self.opened(store)
