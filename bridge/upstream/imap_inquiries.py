@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, evolve, field
 
-from bridge.imap.commands import Command, FetchHeaders, FetchIds, FetchStates, Store
+from bridge.imap.commands import Command, FetchHeaders, FetchIds, FetchStates, Noop, Store
 from bridge.imap.listing import DELETED, HIDDEN
 from bridge.imap.responses import Fetched, Status
 from bridge.maildrop.errors import UpstreamUnavailable, UpstreamUnsuitable
@@ -25,7 +25,11 @@ _HIGHEST_MODSEQ = 2**63 - 1  # RFC 7162, section 7; the journal keeps no larger 
 
 
 async def look(connection: ImapConnection, uids: Iterable[int]) -> dict[int, Look]:
-    """Those that are gone are missing."""
+    """Those that are gone are missing.
+
+    In two steps: Dovecot 2.3 shows what others have expunged, and the flags as they were, until NOOP was answered.
+    """
+    await connection.ask(Noop())
     modseq = connection.mailbox.highestmodseq > 0
     rows = await _fetched(connection, uids, lambda part: FetchStates(part, modseq), "what became of them")
     looks: dict[int, Look] = {}

@@ -145,9 +145,7 @@ class FakeSource:
             raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
         self.broken = False
         there = {uid: self.messages[uid] for uid in uids if uid in self.messages}
-        return {
-            uid: Look(_size(one), one.date, one.deleted, one.hidden, one.modseq) for uid, one in there.items()
-        }
+        return {uid: Look(_size(one), one.date, one.deleted, one.hidden, one.modseq) for uid, one in there.items()}
 
     def refusal(self, policy: Policy) -> str:
         return self.refuses.why_not if self.refuses is not None and not self.refuses.temporary else ""

@@ -4,47 +4,32 @@ The same promises are held against the fake, against `ImapSource` on a server in
 """
 
 import contextlib
-import imaplib
-from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import pytest
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from bridge.accounts.account import Account
-from bridge.config import PassThrough, Timeouts, Upstream
-from bridge.maildrop.errors import MessageGone, RetrievalRefused, Trouble
+from bridge.maildrop.errors import (
+    MailboxReplaced,
+    MessageGone,
+    RetrievalRefused,
+    Trouble,
+    UpstreamUnavailable,
+    UpstreamUnsuitable,
+)
+from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Source
-from bridge.names import AccountName, Uid
-from bridge.sasl import Credentials
-from bridge.secret import Secret
-from bridge.upstream.connect import Reactor
-from bridge.upstream.open import Opener
-from tests.contracts.fake_source import FakeMessage, FakeSource
-from tests.peers.servers.imap_server import Mailbox, session
-from tests.upstream.mailserver import BARE, DOVECOT
-from tests.upstream.session import Session, Taken, mail, with_messages
+from bridge.names import Uid, UidValidity
+from tests.contracts.fake_source import FakeSource
+from tests.contracts.stages import FakeStage, MemoryStage, RealStage, Stage
+from tests.peers.servers.imap_server import Mailbox
+from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC
+from tests.upstream.session import Taken, mail
 
-T = TypeVar("T")
 MAIL = (mail("a"), mail("b", 100_000), b"Subject: no body\r\n\r\n", mail("d"))
 ENDLESS = 10**9
-
-
-class Stage(Protocol):
-    """A mailbox that holds these messages, and what others do to it."""
-
-    def fill(self, messages: Sequence[bytes]) -> None: ...
-
-    def source(self) -> Source:
-        """A new session's."""
-
-    def do(self, coming: "Coroutine[Any, Any, T]") -> "Awaitable[T]": ...
-
-    def remove(self, uid: int) -> None: ...
-
-    def flag(self, uid: int, flag: str) -> None: ...
 
 
 class Contract:
@@ -145,6 +130,76 @@ class Contract:
         listing = await self.stage.do(self.stage.source().list())
         assert list(listing.visible().uids) == uids
 
+    async def test_what_is_known_changes_nothing_but_what_is_asked(self) -> None:
+        """S6: after whatever others did; and what is known stays as it is."""
+        self.stage.fill(self.messages)
+        known = await self.stage.do(self.stage.source().list())
+        changes: tuple[Callable[[], None], ...] = (
+            lambda: None,
+            lambda: self.stage.flag(known.uids[0], "\\Deleted"),
+            lambda: self.stage.remove(known.uids[1]),
+            lambda: self.stage.fill([mail("new"), mail("newer", 3000)]),
+        )
+        for change in changes:
+            change()
+            before = known.copy()
+            again = await self.stage.do(self.stage.source().list(known))
+            fresh = await self.stage.do(self.stage.source().list())
+            assert known == before
+            assert (again.uids, again.sizes, again.dates) == (fresh.uids, fresh.sizes, fresh.dates)
+            assert (again.hidden, again.uidvalidity, again.uidnext) == (fresh.hidden, fresh.uidvalidity, fresh.uidnext)
+
+    async def test_a_source_says_whether_its_connection_has_held_since_it_listed(self) -> None:
+        source = self.stage.source()
+        self.addCleanup(source.abandon)  # type: ignore[attr-defined]  # the test case's
+        held = [source.unbroken]
+        await self.stage.do(source.list())
+        held.append(source.unbroken)
+        source.abandon()
+        held.append(source.unbroken)
+        assert held == [False, True, False]
+
+    async def test_a_look_shows_messages_as_they_are_now(self) -> None:
+        source, sizes, uids = await self.full()
+        self.stage.remove(uids[0])
+        self.stage.flag(uids[1], "\\Deleted")
+        looks = await self.stage.do(source.look(uids[:3]))
+        assert sorted(looks) == uids[1:3]
+        assert [looks[uid].size for uid in uids[1:3]] == [sizes[uid] for uid in uids[1:3]]
+        assert [looks[uid].deleted for uid in uids[1:3]] == [True, False]
+        assert not any(look.hidden for look in looks.values())
+        assert source.unbroken
+        assert await self.stage.do(source.look([])) == {}
+
+    async def test_a_search_finds_what_is_so_now(self) -> None:
+        source, _, uids = await self.full()
+        assert await self.stage.do(source.search("ALL")) == set(uids)
+        assert await self.stage.do(source.search("DELETED")) == set()
+        await self.stage.do(source.mark_seen([uids[0], uids[2]]))
+        assert await self.stage.do(source.search("UNSEEN")) == {uids[1], uids[3]}
+
+    async def test_marking_what_is_gone_hurts_nobody(self) -> None:
+        source, _, uids = await self.full()
+        self.stage.remove(uids[0])
+        await self.stage.do(source.mark_seen(uids[:2]))
+        assert await self.stage.do(source.search("UNSEEN")) == set(uids[2:])
+
+    async def test_a_fingerprint_is_the_messages_own(self) -> None:
+        source, _, uids = await self.full()
+        self.stage.remove(uids[3])
+        found = await self.stage.do(source.fingerprints(uids))
+        assert found == {uid: fingerprint(octets) for uid, octets in zip(uids[:3], self.messages[:3], strict=True)}
+        assert len({one.header for one in found.values()}) == 3
+
+    async def test_a_server_without_lasting_ids_does_not_make_them_up(self) -> None:
+        source, _, uids = await self.full()
+        try:
+            await self.stage.do(source.stable_ids(uids))
+        except UpstreamUnsuitable:
+            pass
+        else:
+            raise AssertionError("it gives ids")
+
     async def test_a_receiver_that_stops_is_not_written_to_and_stops_nobody_else(self) -> None:
         source, sizes, uids = await self.full()
         taken = Taken(first=lambda flow: flow.stop())
@@ -202,6 +257,56 @@ class OnAServerInMemory(Contract, TestCase):
                     raise AssertionError("it is not refused")
                 assert taken.begun == 0
 
+    async def test_a_broken_connection_lets_nothing_be_deleted_before_a_look(self) -> None:
+        """On the fake too; and the look refuses another mailbox."""
+        memory, fake = MemoryStage(self.capabilities), FakeStage()
+        real, faked = memory.source(), FakeSource(fake.messages)
+        for stage, source in ((memory, real), (fake, faked)):
+            stage.fill(self.messages)
+            await stage.do(source.list())
+        memory.sessions[0].network.ends[1].loseConnection()
+        memory.sessions[0].network.settle()
+        faked.broken = True
+        for stage, source in ((memory, real), (fake, faked)):
+            held = [source.unbroken]
+            try:
+                await stage.do(source.delete([1], Policy.FLAG))
+            except UpstreamUnavailable:
+                pass
+            else:
+                raise AssertionError("it deletes what nobody has seen")
+            assert sorted(await stage.do(source.look([1, 9]))) == [1]
+            held.append(source.unbroken)
+            assert held == [False, True]
+            assert await stage.do(source.delete([1], Policy.FLAG)) == Deletion(1)
+        memory.sessions[0].network.ends[-1].loseConnection()
+        memory.sessions[0].network.settle()
+        memory.store.inbox.uidvalidity, faked.uidvalidity = 8, UidValidity(8)
+        for stage, source in ((memory, real), (fake, faked)):
+            try:
+                await stage.do(source.look([1]))
+            except MailboxReplaced:
+                pass
+            else:
+                raise AssertionError("it takes another mailbox for the one it listed")
+        memory.rest()
+
+    async def test_lasting_ids_where_there_are_any(self) -> None:
+        memory, fake = MemoryStage(f"{self.capabilities} OBJECTID"), FakeStage()
+        for stage in (memory, fake):
+            stage.fill(self.messages)
+        for uid in range(1, 5):
+            memory.store.inbox.messages[uid].stable_id = fake.messages[uid].stable_id = f"M{uid}"
+        for stage, source in ((memory, memory.source()), (fake, fake.source())):
+            await stage.do(source.list())
+            assert await stage.do(source.stable_ids([1, 3, 9])) == {1: "M1", 3: "M3"}
+            assert (await stage.do(source.fingerprints([3])))[3] == fingerprint(self.messages[2], "M3")
+        memory.rest()
+
+
+class OnAServerWithEverythingInMemory(OnAServerInMemory):
+    capabilities = QRESYNC
+
 
 class OnABareServerInMemory(OnAServerInMemory):
     capabilities = BARE
@@ -218,99 +323,3 @@ class OnDovecot(Contract, TestCase):
     async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
         assert isinstance(self.stage, RealStage)
         await self.stage.rest()
-
-
-class FakeStage:
-    def __init__(self) -> None:
-        self.messages: dict[int, FakeMessage] = {}
-
-    def fill(self, messages: Sequence[bytes]) -> None:
-        self.messages.update((uid, FakeMessage(octets)) for uid, octets in enumerate(messages, 1))
-
-    def source(self) -> Source:
-        return FakeSource(self.messages)
-
-    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
-        return await coming
-
-    def remove(self, uid: int) -> None:
-        del self.messages[uid]
-
-    def flag(self, uid: int, flag: str) -> None:
-        setattr(self.messages[uid], {"\\Deleted": "deleted", "\\Seen": "seen", "$POP3Deleted": "hidden"}[flag], True)
-
-
-class MemoryStage:
-    def __init__(self, capabilities: str) -> None:
-        self.store = with_messages(capabilities=capabilities)
-        self.sessions: list[Session] = []
-
-    def fill(self, messages: Sequence[bytes]) -> None:
-        for octets in messages:
-            self.store.inbox.append(octets)
-
-    def source(self) -> Source:
-        self.sessions.append(Session(self.store, piece=9000))
-        return self.sessions[-1].source
-
-    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
-        running = self.sessions[0].network.start(coming)
-        for one in self.sessions:
-            one.network.settle()
-        return running.result()
-
-    def remove(self, uid: int) -> None:
-        del self.store.inbox.messages[uid]
-
-    def flag(self, uid: int, flag: str) -> None:
-        self.store.inbox.messages[uid].flags.add(flag)
-
-    def rest(self) -> None:
-        for one in self.sessions:
-            one.source.abandon()
-            one.network.wait(11)
-            assert one.network.open == 0
-
-
-class RealStage:
-    def __init__(self, mailbox: Mailbox) -> None:
-        # The reactor of the test run; imported where a reactor is really needed.
-        from twisted.internet import reactor  # noqa: PLC0415, TID251  # a real server needs a real one
-
-        self._mailbox = mailbox
-        self._reactor = cast("Reactor", reactor)  # a module to mypy
-        self._opener = Opener(self._reactor, Timeouts())
-        self._sources: list[Source] = []
-
-    def fill(self, messages: Sequence[bytes]) -> None:
-        self._mailbox.seed(messages)
-
-    def source(self) -> Source:
-        mailbox = self._mailbox
-        upstream = Upstream("imap", "none", mailbox.host, mailbox.port)
-        login = mailbox.user.encode()
-        account = Account(login, AccountName(mailbox.user), PassThrough(upstream=upstream))
-        credentials = Credentials(login, Secret(mailbox.password.encode()), "PLAIN", bearer=False)
-        self._sources.append(self._opener.source(account, credentials))
-        return self._sources[-1]
-
-    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
-        return await coming
-
-    def remove(self, uid: int) -> None:
-        with session(self._mailbox) as imap:
-            self._mark(imap, uid, "\\Deleted")
-            imap.uid("EXPUNGE", str(uid))
-
-    def flag(self, uid: int, flag: str) -> None:
-        with session(self._mailbox) as imap:
-            self._mark(imap, uid, flag)
-
-    def _mark(self, imap: imaplib.IMAP4, uid: int, flag: str) -> None:
-        imap.uid("STORE", str(uid), "+FLAGS.SILENT", f"({flag})")
-
-    async def rest(self) -> None:
-        """The sockets are closed in the reactor's next turn."""
-        for source in self._sources:
-            source.abandon()
-        await deferLater(self._reactor, 0)

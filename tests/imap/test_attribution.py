@@ -4,13 +4,25 @@ from array import array
 
 from bridge.imap.attribution import InFlight
 from bridge.imap.client import BodyAbsent, BodyBegan, Completed, Responded, Tag
-from bridge.imap.commands import FetchBody, FetchFlags, FetchListing, Noop, Search, Store
-from bridge.imap.responses import Exists, Fetched, Searched, Status, StatusKind
+from bridge.imap.commands import (
+    Command,
+    FetchBody,
+    FetchFlags,
+    FetchHeaders,
+    FetchIds,
+    FetchListing,
+    FetchStates,
+    Noop,
+    Search,
+    Select,
+    Store,
+)
+from bridge.imap.responses import Exists, Fetched, Searched, Status, StatusKind, Vanished
 from bridge.names import Uid
 from tests.imap.conversations import hear, logged_in, say
 
 
-def in_flight(*commands: Search | FetchBody | FetchFlags | FetchListing | Noop | Store) -> InFlight:
+def in_flight(*commands: Command) -> InFlight:
     return InFlight({Tag(f"A{number}"): command for number, command in enumerate(commands, 1)})
 
 
@@ -74,3 +86,22 @@ def test_a_body_goes_to_the_command_of_its_uid_section_and_origin() -> None:
     assert asked.body_asker(Uid(7), "", None) is None
     assert asked.complete(Tag("A1")) == FetchBody(Uid(7))
     assert asked.complete(Tag("A1")) is None
+
+
+def test_header_fields_of_many_go_to_the_command_that_asked_for_them_however_they_are_labelled() -> None:
+    asked = in_flight(FetchBody(Uid(7), "HEADER.FIELDS (MESSAGE-ID)"), FetchHeaders("1:9", ("DATE", "FROM")))
+    for section in ("HEADER.FIELDS (DATE FROM)", 'HEADER.FIELDS ("FROM" "DATE")', "HEADER.FIELDS (DATE FROM)"):
+        assert asked.body_asker(Uid(7), section, None) == "A2"
+    assert asked.body_asker(Uid(7), "HEADER.FIELDS (MESSAGE-ID)", None) == "A1"
+    for section in ("", "HEADER", "HEADER.FIELDS.NOT (DATE FROM)", "1.HEADER.FIELDS (DATE)"):
+        assert asked.body_asker(Uid(8), section, None) is None
+
+
+def test_what_vanished_since_answers_select() -> None:
+    asked = in_flight(Noop(), Select("INBOX"), FetchListing("1:*"))
+    assert asked.asker(Vanished([(1, 2)], earlier=True)) == "A2"
+
+
+def test_rows_go_to_whoever_asks_for_rows() -> None:
+    for command in (FetchStates("1"), FetchIds("1", "EMAILID"), FetchHeaders("1", ("DATE",))):
+        assert in_flight(Noop(), command).asker(Fetched(1, 1)) == "A2"

@@ -2,6 +2,7 @@
 # mypy: disallow-untyped-calls=False
 """Listing what is known already: only what changed is asked for, and the outcome is that of listing everything."""
 
+import contextlib
 import itertools
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from bridge.maildrop.errors import ListingIncomplete, Trouble
 from bridge.maildrop.listing import Listing
 from bridge.names import UidValidity
 from bridge.upstream.imap_listing import SAMPLES, samples, vanish
-from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC, Folder, Store
+from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, on, refusing, with_many
 
@@ -270,6 +271,24 @@ class RefusalTest(Again):
         assert isinstance(trouble, Trouble)
         self.assertEqual(session.network.open, 0)
         return trouble
+
+    def test_every_way_to_lose_the_connection_before_the_end(self) -> None:
+        """The true listing, or none."""
+        for words in (QRESYNC, BARE):
+            for exchange in range(9):
+                for fault in Fault:
+                    store = with_many(20, capabilities=words)
+                    known = Session(store).list()
+                    store.inbox.flag(2, "\\Deleted")
+                    store.inbox.remove(3, *samples(known.uids))
+                    store.inbox.append(mail("new"))
+                    truth = rows(Session(store).list())
+                    store.faults = {store.exchanges + exchange: fault}
+                    session = Session(store)
+                    running = session.network.start(session.source.list(known))
+                    session.network.wait(40)
+                    with contextlib.suppress(Trouble):
+                        self.assertEqual(rows(running.result()), truth)
 
     def test_a_server_that_knows_no_such_keyword(self) -> None:
         for status in ("BAD what?", "NO [BADCHARSET] what?"):

@@ -1,0 +1,133 @@
+"""Where the contract of a Source is played: on the fake, on a server in memory, and on a real Dovecot."""
+
+import imaplib
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar, cast
+
+from twisted.internet.task import deferLater
+
+from bridge.accounts.account import Account
+from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.maildrop.source import Source
+from bridge.names import AccountName
+from bridge.sasl import Credentials
+from bridge.secret import Secret
+from bridge.upstream.connect import Reactor
+from bridge.upstream.open import Opener
+from tests.contracts.fake_source import FakeMessage, FakeSource
+from tests.peers.servers.imap_server import Mailbox, session
+from tests.upstream.session import Session, with_messages
+
+T = TypeVar("T")
+
+
+class Stage(Protocol):
+    """A mailbox that holds these messages, and what others do to it."""
+
+    def fill(self, messages: Sequence[bytes]) -> None: ...
+
+    def source(self) -> Source:
+        """A new session's."""
+
+    def do(self, coming: "Coroutine[Any, Any, T]") -> "Awaitable[T]": ...
+
+    def remove(self, uid: int) -> None: ...
+
+    def flag(self, uid: int, flag: str) -> None: ...
+
+
+class FakeStage:
+    def __init__(self) -> None:
+        self.messages: dict[int, FakeMessage] = {}
+
+    def fill(self, messages: Sequence[bytes]) -> None:
+        first = max(self.messages, default=0) + 1
+        self.messages.update((uid, FakeMessage(octets)) for uid, octets in enumerate(messages, first))
+
+    def source(self) -> Source:
+        return FakeSource(self.messages)
+
+    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
+        return await coming
+
+    def remove(self, uid: int) -> None:
+        del self.messages[uid]
+
+    def flag(self, uid: int, flag: str) -> None:
+        setattr(self.messages[uid], {"\\Deleted": "deleted", "\\Seen": "seen", "$POP3Deleted": "hidden"}[flag], True)
+
+
+class MemoryStage:
+    def __init__(self, capabilities: str) -> None:
+        self.store = with_messages(capabilities=capabilities)
+        self.sessions: list[Session] = []
+
+    def fill(self, messages: Sequence[bytes]) -> None:
+        for octets in messages:
+            self.store.inbox.append(octets)
+
+    def source(self) -> Source:
+        self.sessions.append(Session(self.store, piece=9000))
+        return self.sessions[-1].source
+
+    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
+        running = self.sessions[0].network.start(coming)
+        for one in self.sessions:
+            one.network.settle()
+        return running.result()
+
+    def remove(self, uid: int) -> None:
+        del self.store.inbox.messages[uid]
+
+    def flag(self, uid: int, flag: str) -> None:
+        self.store.inbox.messages[uid].flags.add(flag)
+
+    def rest(self) -> None:
+        for one in self.sessions:
+            one.source.abandon()
+            one.network.wait(11)
+            assert one.network.open == 0
+
+
+class RealStage:
+    def __init__(self, mailbox: Mailbox) -> None:
+        # The reactor of the test run; imported where a reactor is really needed.
+        from twisted.internet import reactor  # noqa: PLC0415, TID251  # a real server needs a real one
+
+        self._mailbox = mailbox
+        self._reactor = cast("Reactor", reactor)  # a module to mypy
+        self._opener = Opener(self._reactor, Timeouts())
+        self._sources: list[Source] = []
+
+    def fill(self, messages: Sequence[bytes]) -> None:
+        self._mailbox.seed(messages)
+
+    def source(self) -> Source:
+        mailbox = self._mailbox
+        upstream = Upstream("imap", "none", mailbox.host, mailbox.port)
+        login = mailbox.user.encode()
+        account = Account(login, AccountName(mailbox.user), PassThrough(upstream=upstream))
+        credentials = Credentials(login, Secret(mailbox.password.encode()), "PLAIN", bearer=False)
+        self._sources.append(self._opener.source(account, credentials))
+        return self._sources[-1]
+
+    async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
+        return await coming
+
+    def remove(self, uid: int) -> None:
+        with session(self._mailbox) as imap:
+            self._mark(imap, uid, "\\Deleted")
+            imap.uid("EXPUNGE", str(uid))
+
+    def flag(self, uid: int, flag: str) -> None:
+        with session(self._mailbox) as imap:
+            self._mark(imap, uid, flag)
+
+    def _mark(self, imap: imaplib.IMAP4, uid: int, flag: str) -> None:
+        imap.uid("STORE", str(uid), "+FLAGS.SILENT", f"({flag})")
+
+    async def rest(self) -> None:
+        """The sockets are closed in the reactor's next turn."""
+        for source in self._sources:
+            source.abandon()
+        await deferLater(self._reactor, 0)
