@@ -57,7 +57,7 @@ def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:
 
 
 def _elsewhere(entry: PassThrough, mailbox: str) -> PassThrough:
-    """Another mailbox is another account, with a memory of its own. Whose password this is could read it by IMAP too."""
+    """Another mailbox is another account, with a memory of its own. By IMAP the same password opens it anyway."""
     name = entry.name and f"{entry.name}/{quote(mailbox)}"
     return evolve(entry, upstream=evolve(entry.upstream, mailbox=mailbox), name=name)
 
