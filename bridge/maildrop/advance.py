@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from bridge.maildrop.issuing import Computed, free, issue, longer, merged
+from bridge.maildrop.issuing import Computed, free, issue, merged
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Issued, Memory, Moves, News
 from bridge.maildrop.uidl import UidlFormat, parse_format
@@ -126,10 +126,7 @@ def suffixed(memory: Memory, news: News, taken: frozenset[str]) -> tuple[Memory,
             again[origin[1]] = uidl
     computed = Computed((*memory.issued, _issued(memory)))
     used = {*taken, *news.given.values(), *news.carried.values()}
-    given = {
-        uid: free(longer(uidl, memory.incarnation, uid), memory.incarnation, uid, computed, used)
-        for uid, uidl in sorted(again.items())
-    }
+    given = {uid: free(uidl, memory.incarnation, uid, computed, used) for uid, uidl in sorted(again.items())}
     return evolve(memory, exceptions=memory.exceptions.changed((), given)), evolve(
         news,
         given={**news.given, **given},

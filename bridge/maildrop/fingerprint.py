@@ -25,7 +25,7 @@ def fingerprint(header: bytes, stable_id: str = "") -> Fingerprint:
     found: dict[str, list[bytes]] = {name: [] for name in FIELDS}
     for name, value in _fields(header):
         found[name].append(value)
-    text = b"".join(b"%s:%s\n" % (name.lower().encode("ascii"), value) for name in FIELDS for value in found[name])
+    text = b"".join(b"%s:%s\n" % (name.encode("ascii"), value) for name, values in found.items() for value in values)
     message_id = next(iter(found["MESSAGE-ID"]), b"")
     return Fingerprint(_hash(message_id), _hash(text), stable_id)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from bridge.maildrop import advance
+from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News
 from bridge.maildrop.rematch import rematch
@@ -86,7 +87,7 @@ def test_another_place_is_another_mailbox() -> None:
     assert "another server" in advance.replaced(remembered(listing(1)), "q", listing(1))
 
 
-@pytest.mark.parametrize("others", [(), (1,), (1, 4)])
+@pytest.mark.parametrize("others", [(), (1,), (1, 2)])
 def test_a_known_message_never_changes_its_size_or_date(others: tuple[int, ...]) -> None:
     memory = remembered(listing(1, 2, 3))
     rows = listing(*others, 3)
@@ -191,6 +192,13 @@ def test_a_new_copy_of_a_listed_message_is_told_apart_without_asking_the_store()
     assert uidls(after) == ["M3", "M3-1"]
 
 
+def test_the_stored_uidl_of_a_message_that_is_gone_is_dropped() -> None:
+    memory, _ = advance.first("p", listing(3, 4), EMAILID, {3: "M3", 4: "M4"})
+    after, _ = advance.grown(memory, listing(4), EMAILID)
+
+    assert list(after.exceptions.items()) == [(4, "M4")]
+
+
 # It was replaced.
 
 
@@ -208,6 +216,14 @@ def test_recognised_messages_keep_their_uidls_and_others_get_new_ones() -> None:
     assert (after.learned_to, after.accepted, after.question) == (0, False, "")
     assert after.issued == (Issued(1, UidValidity(1), 3, BRIDGE.template),)
     assert news.moves == Moves({2: 1, 1: 4})
+
+
+def test_a_uidl_carried_here_is_not_computed_for_another_in_the_same_moment() -> None:
+    memory = evolve(remembered(listing(1)), exceptions=exceptions({1: "00000002-00000005"}))
+    _, news = advance.renumbered(memory, "p", listing(1, 5, uidvalidity=2), Moves({1: 1}), BRIDGE)
+
+    assert news.carried == {1: "00000002-00000005"}
+    assert news.given == {5: "00000002-00000005-2"}
 
 
 def test_an_empty_mailbox_that_was_replaced_issued_nothing() -> None:
@@ -256,6 +272,15 @@ def test_taken_uidls_are_made_longer_until_they_are_free() -> None:
     assert uidls(memory) == ["00000001-00000001", "00000001-00000002-1.2.2", "00000001-00000003"]
     assert news.given == {2: "00000001-00000002-1.2.2"}
     assert list(news.computed) == ["00000001-00000001", "00000001-00000003"]
+
+
+def test_a_longer_uidl_is_none_of_those_that_are_taken_or_given() -> None:
+    memory, news = advance.first("p", listing(1, 2), EMAILID, {1: "M1", 2: "M2-1"})
+    memory, news = advance.suffixed(memory, news, frozenset({"M1", "M1-1"}))
+    assert news.given == {1: "M1-1.1", 2: "M2-1"}
+
+    memory, news = advance.first("p", listing(1, 2), EMAILID, {1: "M1", 2: "M1-1"})
+    assert advance.suffixed(memory, news, frozenset({"M1"}))[1].given == {1: "M1-1.1", 2: "M1-1"}
 
 
 def test_a_carried_uidl_that_is_taken_is_given_anew() -> None:

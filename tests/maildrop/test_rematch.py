@@ -63,7 +63,9 @@ def test_the_message_id_is_enough_where_the_header_was_rewritten_and_size_and_da
     assert len(found.uids) == 3
     assert found.certain == frozenset()
     assert moves(many(3), [(size, date + 1, mark) for size, date, mark in rewritten]).uids == {}
-    assert moves(many(3), [(size, -1, mark) for size, _, mark in rewritten]).uids == {}
+
+    undated = [[(size, -1, mark) for size, _, mark in messages] for messages in (many(3), rewritten)]
+    assert moves(*undated).uids == {}
 
 
 def test_the_servers_id_proves_a_message_whatever_its_size_and_date() -> None:
@@ -98,6 +100,7 @@ def test_messages_without_any_header_field_need_size_and_date() -> None:
     bare = Fingerprint(b"", b"")
 
     assert moves([(1, 1, bare), (2, 2, bare)], [(1, 1, bare), (2, 3, bare)]) == Moves({1: 101}, frozenset())
+    assert moves([(1, 1, bare)], [(1, 1, bare)]) == Moves({1: 101}, frozenset())
 
 
 def test_identical_newsletters_are_paired_in_order_if_none_is_missing() -> None:
@@ -123,6 +126,7 @@ def test_a_copy_that_came_after_the_last_listing_settles_no_tie_and_spoils_none(
     assert moves(old, [(1, 5, old[0][2]), later, (1, 6, old[0][2])]).uids == {1: 101, 2: 103}
     assert moves(old, [lost, (1, 3, old[0][2]), later]).uids == {1: 101, 2: 102}
     assert moves(old, [lost, (1, 3, old[0][2]), (1, 2, old[0][2])]).uids == {}
+    assert moves([*old, (3, 9, known("b"))], [lost, (1, 9, old[0][2]), (1, 10, old[0][2])]).uids == {1: 101, 2: 102}
 
 
 def test_sizes_tell_copies_apart_before_order_does() -> None:
@@ -144,6 +148,13 @@ def test_a_message_whose_header_stands_there_twice_is_not_proven() -> None:
     old: list[Message] = [(1, 1, known("a"))]
 
     assert moves(old, [(1, 1, known("a")), (2, 9, known("a"))]) == Moves({1: 101}, frozenset())
+
+
+def test_a_message_recognised_by_its_id_is_not_proven_by_a_header_that_another_has() -> None:
+    old: list[Message] = [(1, 1, Fingerprint(b"id", b"header", "M1"))]
+    new: list[Message] = [(1, 1, Fingerprint(b"id", b"rewritten", "M1")), (9, 9, Fingerprint(b"", b"header"))]
+
+    assert moves(old, new) == Moves({1: 101}, frozenset())
 
 
 MESSAGES = st.lists(
