@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _upgrade(db: sqlite3.Connection, path: Path, known: Mapping[int, str]) -> No
     try:
         version, newest = _version(db), max(known)  # another process may have been first
         if 0 < version < newest:
-            _copy(db, path.with_name(f"{path.name}.before-{newest}"))
+            _copy(path, path.with_name(f"{path.name}.before-{newest}"))
         for number in range(version + 1, newest + 1):
             for statement in _statements(known[number]):
                 db.execute(statement)
@@ -67,16 +68,13 @@ def _upgrade(db: sqlite3.Connection, path: Path, known: Mapping[int, str]) -> No
             db.execute("ROLLBACK")
 
 
-def _copy(db: sqlite3.Connection, copy: Path) -> None:
-    """Whole and on the disk before it has its name."""
+def _copy(path: Path, copy: Path) -> None:
+    """Whole and on the disk before it has its name. A connection that has begun to write cannot be copied from."""
     part = copy.with_name(f"{copy.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    target = sqlite3.connect(part)
-    try:
-        db.backup(target)
-    finally:
-        target.close()
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+        source.backup(target)
     sync(part)
     part.replace(copy)
     sync(copy.parent)
