@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
 from bridge.events import Emit
+from bridge.maildrop.errors import MailboxReplaced
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Viewing
 from bridge.maildrop.source import Source
@@ -16,7 +17,7 @@ from bridge.postoffice.deletions import Deletions
 from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
 from bridge.postoffice.visit import Visit
-from bridge.state.store import Store
+from bridge.state.store import Overtaken, Store
 
 
 class PostOffice:
@@ -56,14 +57,16 @@ class PostOffice:
         replayed = await self._deletions.replay(account, source, memory, before)
         viewing = await store.viewing(key, account.viewer)
         if viewing is not None and viewing.incarnation != memory.incarnation:
-            viewing = None
+            raise _replaced()
         found = await source.search(view.search) if view.search else None
         now = self._clock.seconds()
         shown = select(memory.listing, view, viewing, now=now, found=found, hidden=replayed.hidden)
         if shown.ranks is not None:
-            await store.show(
-                key, account.viewer, Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
-            )
+            viewing = Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
+            try:
+                await store.show(key, account.viewer, viewing)
+            except Overtaken:
+                raise _replaced() from None
         maildrop = Maildrop(
             memory.listing,
             shown.uids,
@@ -84,3 +87,8 @@ class PostOffice:
             departures=self._departures,
             left_over=replayed.left_over,
         )
+
+
+def _replaced() -> MailboxReplaced:
+    """Another session saw it replaced while this one was being opened."""
+    return MailboxReplaced("the mailbox was replaced upstream just now; log in again")

@@ -1,5 +1,7 @@
 """An entry is applied to the very message it was written for, or to none; what somebody took back stays taken back."""
 
+from collections.abc import Sequence
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -125,3 +127,35 @@ def test_a_flag_that_waits_for_its_purge_is_done_for_now() -> None:
     assert result(attempt(store, 100.0, work)) == Deletion(1)
     assert not work.entries
     assert source.messages[1].deleted
+
+
+def test_the_first_reason_is_told_and_what_others_allow_is_done() -> None:
+    class Picky(FakeSource):
+        async def delete(self, uids: object, policy: Policy, *, again: bool = False) -> Deletion:
+            if policy is Policy.TRASH:
+                return Deletion(1, frozenset({1}), "upstream refused to move them to Trash")
+            return await super().delete(uids, policy, again=again)  # type: ignore[arg-type]  # what was asked
+
+    work = job(Picky({1: FakeMessage(b"x"), 2: FakeMessage(b"y")}), entry(1, Policy.TRASH), entry(2))
+    assert tried(work) == Deletion(2, frozenset({1}), "upstream refused to move them to Trash")
+
+
+def test_only_flagged_messages_wait_for_a_purge() -> None:
+    work = job(FakeSource({1: FakeMessage(b"x"), 2: FakeMessage(b"y")}), entry(1, Policy.HIDE), entry(2), purge=60.0)
+    written: list[Entry] = []
+
+    class Watched(MemoryStore):
+        async def advance(self, entries: Sequence[Entry]) -> None:  # type: ignore[override]  # awaited all the same
+            written.extend(entries)
+
+    work.written = True
+    result(attempt(Watched(Clock().seconds), 0.0, work))
+    assert {one.stage for one in written} == {Stage.SENT}
+
+
+def test_the_modseq_of_an_entry_is_the_one_seen_last() -> None:
+    source = FakeSource({1: FakeMessage(b"x", modseq=9)})
+    source.refuses = Deletion(1, frozenset({1}), "busy", temporary=True)
+    work = job(source, entry(1, modseq=5))
+    tried(work)
+    assert work.entries[1].modseq == 9

@@ -4,12 +4,14 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bridge.events import DeletionsAbandoned, DeletionsCarriedOut
-from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.maildrop.journal import Stage
+from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion
 from bridge.names import MessageNumber
-from tests.postoffice.kit import DELETION_WAIT, QUIT_WAIT, DurableStore, Ground, result
+from bridge.postoffice.deletions import PATIENCE
+from tests.postoffice.kit import DELETION_WAIT, QUIT_WAIT, DurableStore, Ground, HeldSource, result
 
 A, B, C = b"Message-ID: <a@x>\r\n\r\na", b"Message-ID: <b@x>\r\n\r\nbb", b"Message-ID: <c@x>\r\n\r\nccc"
 
@@ -323,3 +325,135 @@ def test_more_than_a_thousand_at_once() -> None:
     assert result(ground.quit(visit, *range(1, 1201))).done == 1200
     assert len(ground.messages) == 300
     assert visit.maildrop.uid(MessageNumber(1201)) == 1201
+
+
+def test_what_never_left_is_known_not_to_be_done() -> None:
+    ground = Ground(A, durable=False, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = ground.sources[0].broken = True
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.refused, outcome.certain) == (1, True)
+
+    visit = ground.open()
+    ground.sources[-1].answers = [UpstreamUnavailable("lost"), UpstreamUnavailable("lost")]
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.refused, outcome.certain) == (1, False)
+
+
+def test_an_answer_that_knows_only_half_gets_a_second_try() -> None:
+    ground = Ground(A, B, durable=False, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].answers = [Deletion(2, frozenset({1, 2}), "lost", temporary=True, certain=False)]
+    assert result(ground.quit(visit, 1, 2)).done == 2
+
+
+def test_credentials_that_upstream_no_longer_takes_are_tried_no_more() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    source = ground.sources[0]
+    source.broken, source.fails = True, CredentialsRefused("the password is another now")
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.promised, outcome.goes_on) == (1, False)
+    assert not ground.clock.getDelayedCalls()
+    assert len(ground.journal()) == 1
+    assert ground.uids(ground.open()) == [2]
+    assert list(ground.messages) == [2], "the next login did it"
+
+
+def test_the_source_of_a_quit_that_is_done_is_still_the_session_s() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    result(ground.quit(visit, 1))
+    assert not ground.sources[0].closed
+
+
+def test_a_login_does_not_wait_long_for_another_s_deletions_and_shows_none_of_them() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    held = ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    second = Deferred.fromCoroutine(ground.office.open(ground.account, ground.source()))
+    assert not second.called
+    ground.clock.advance(PATIENCE)
+    assert ground.uids(result(second)) == [2]
+    held.callback(None)
+    assert list(ground.messages) == [2]
+
+
+def test_what_was_deleted_while_it_was_listed_is_not_shown_either() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    held = ground.sources[0].held = Deferred()
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+
+    class Slow(HeldSource):
+        async def list(self, known: Listing | None = None) -> Listing:
+            listing = await super().list(known)
+            held.callback(None)
+            return listing
+
+    slow = Slow(ground.messages, uidvalidity=7, uidnext=3)
+    assert ground.uids(result(ground.office.open(ground.account, slow))) == [2]
+    assert list(ground.messages) == [2]
+
+
+def test_two_sessions_of_one_account_do_not_delete_at_the_same_moment() -> None:
+    ground = Ground(A, B, delete="expunge")
+    first, second = ground.open(), ground.open()
+    held = ground.sources[0].held = Deferred()
+    one, two = ground.quit(first, 1), ground.quit(second, 2)
+    assert list(ground.messages) == [1, 2]
+    held.callback(None)
+    assert (result(one).done, result(two).done) == (1, 1)
+    assert ground.messages == {}
+
+
+def test_a_stopped_bridge_tries_nothing_more() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visits = [ground.open(), ground.open()]
+    ground.sources[0].down = True
+    ground.sources[1].held = Deferred()
+    quitting = [ground.quit(visit, number) for number, visit in enumerate(visits, 1)]
+    ground.clock.advance(QUIT_WAIT)
+    assert [result(one).promised for one in quitting] == [1, 1]
+    ground.office.stop()
+    assert [source.abandoned for source in ground.sources] == [True, True]
+    ground.sources[1].held.errback(UpstreamUnavailable("the connection was given up"))
+    assert not ground.clock.getDelayedCalls()
+    assert len(ground.journal()) == 2
+
+
+def test_what_a_session_learned_is_kept_though_its_source_goes_on() -> None:
+    ground = Ground(b"a\n", B, delete="expunge")
+    visit = ground.open()
+    visit.delivered(MessageNumber(1), 3, by_top=False)
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 2)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    visit.leave()
+    ground.sources[0].down = False
+    assert ground.open().maildrop.size(MessageNumber(1)) == 3
+
+
+def test_a_mark_as_read_before_a_deletion_does_not_pass_for_somebody_s_doing() -> None:
+    """It raises MODSEQ, so the entry remembers the one behind it."""
+    ground = Ground(A, B, delete="flag", seen="deleted")
+
+    class Counting(HeldSource):
+        async def mark_seen(self, uids: object) -> None:
+            await super().mark_seen(uids)  # type: ignore[arg-type]  # UIDs
+            self.messages[1].modseq = 8
+
+    source = Counting(ground.messages, uidvalidity=7, uidnext=3)
+    source.highestmodseq, source.answers = 5, [UpstreamUnavailable("lost")]
+    visit = result(ground.office.open(ground.account, source))
+    quitting = ground.quit(visit, 1)
+    source.down = True
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    assert ground.journal()[0].modseq == 8

@@ -256,3 +256,43 @@ def test_stable_ids_are_the_uidls_where_the_account_says_so() -> None:
     assert ground.uidls(ground.open()) == {**shown, 4: "M4"}
     renumber(ground)
     assert set(ground.uidls(ground.open()).values()) == {*shown.values(), "M4"}
+
+
+def test_a_listing_of_another_place_is_no_help() -> None:
+    ground, asked = Ground(*bodies(30)), []
+    ground.open()
+
+    class Watched(HeldSource):
+        async def list(self, known: Listing | None = None) -> Listing:
+            asked.append(known)
+            return await super().list(known)
+
+    settings = ground.account.passthrough
+    moved = type(settings.upstream)("imap", "tls", "new.example.org", 993)
+    ground.account = evolve(ground.account, passthrough=evolve(settings, upstream=moved))
+    result(ground.office.open(ground.account, Watched(ground.messages, uidvalidity=7, uidnext=31)))
+    assert asked == [None]
+
+
+def test_recognised_uidls_that_cannot_be_stored_are_not_shown() -> None:
+    ground = Ground(*bodies(30))
+    ground.open()
+    renumber(ground)
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    with pytest.raises(StateUnavailable):
+        ground.open()
+    ground.store.broken = False
+    ground.uidvalidity, ground.messages = 7, {uid - 100: one for uid, one in ground.messages.items()}
+    ground.open()
+    assert ground.told(MailboxRenumbered)[1:] == []
+
+
+def test_a_word_given_too_early_is_good_for_nothing_later() -> None:
+    ground = Ground(*bodies(3))
+    ground.open()
+    assert result(ground.store.accept(ground.account.key))
+    ground.open()
+    memory = result(ground.store.recall(ground.account.key))
+    assert memory is not None
+    assert not memory.accepted

@@ -3,6 +3,7 @@
 """Opening a maildrop: a complete snapshot through the login's view, stored before it is shown, or a Trouble."""
 
 from array import array
+from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,13 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Upstream
-from bridge.maildrop.errors import ListingIncomplete, MessageMarked, StateUnavailable, TooManyDeletions
+from bridge.maildrop.errors import ListingIncomplete, MailboxReplaced, MessageMarked, StateUnavailable, TooManyDeletions
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Viewing
 from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber
 from bridge.postoffice.opening import PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.state.memory import MemoryStore
+from bridge.state.store import Overtaken
 from tests.contracts.fake_source import FakeMessage, FakeSource
 from tests.postoffice.kit import DurableStore, Ground, result
 
@@ -113,3 +116,27 @@ def test_what_a_viewer_was_shown_moves_with_a_renumbered_mailbox() -> None:
     viewing = result(ground.store.viewing(ground.account.key, "as=scanner"))
     assert viewing is not None
     assert (viewing.ranks, viewing.kept) == (array("I", [11, 12, 13]), frozenset({12}))
+
+
+def test_a_mailbox_replaced_while_it_is_opened_is_opened_anew_by_the_next_login() -> None:
+    """Ranks of another incarnation would name strangers."""
+    ground = Ground(b"a", b"b")
+    newest = ground.seen_as("newest=1", View(newest=1))
+    ground.open(newest)
+
+    class Elsewhere(DurableStore):
+        async def show(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # awaited all the same
+            raise Overtaken
+
+        async def viewing(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # the same
+            return Viewing(incarnation=2) if self.broken else None
+
+    for broken in (False, True):
+        ground.store = store = Elsewhere(ground.clock.seconds)
+        ground.restart()
+        store.broken = False
+        ground.open()
+        store.broken = broken
+        with pytest.raises(MailboxReplaced):
+            ground.open(newest)
+        assert ground.sources[-1].abandoned
