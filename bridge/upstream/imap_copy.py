@@ -74,8 +74,9 @@ def _copyuid(code: Code | None) -> set[int] | None:
 
 @define
 class _Headers:
-    """A few octets of each header, to be looked at; more than that is no Message-ID."""
+    """A few octets of the header of each of these, to be looked at; more than that is no Message-ID."""
 
+    wanted: frozenset[int]
     by_uid: dict[int, bytes] = field(factory=dict)
     _held: bytes = b""
 
@@ -87,7 +88,7 @@ class _Headers:
             self._held += octets[:2000]
 
     def end(self, uid: Uid | None) -> None:
-        if uid is not None:
+        if uid is not None and uid in self.wanted:
             self.by_uid[uid] = self._held
 
 
@@ -95,7 +96,7 @@ async def _likenesses(connection: ImapConnection, uids: Iterable[int]) -> dict[i
     """Without those that have no Message-ID, or are gone."""
     likenesses = {}
     for part in _parts(uids, AT_ONCE):
-        headers = _Headers()
+        headers = _Headers(frozenset(part))
         asked = FetchHeaders(uid_set(part), ("MESSAGE-ID",), ("RFC822.SIZE", "INTERNALDATE"))
         for uid, (size, date) in _sizes([await connection.ask(asked, bodies=headers)]).items():
             found = _ID.search(headers.by_uid.get(uid, b""))
