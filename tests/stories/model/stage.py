@@ -1,0 +1,188 @@
+"""One example of the model test: its mailbox, its people, and how each step is looked at."""
+
+import contextlib
+from collections import Counter
+from threading import Event
+from time import monotonic
+
+from attrs import define, field
+
+from tests.peers.servers.imap_server import Mailbox
+from tests.stories.model.imap_user import ELSEWHERE, TRASH, WORK, ImapUser, Missing, Onlooker, connected, texts
+from tests.stories.model.letters import Letter, letter
+from tests.stories.model.truth import DELETED, HIDDEN, Broken, Copy, Row, Truth
+from tests.stories.model.world import World
+from tests.stories.pop3 import Pop3, Refused
+
+_PATIENCE = 10.0
+"""Seconds within which a promise comes true while upstream answers."""
+
+
+@define(eq=False)
+class Visit:
+    """An open POP3 session: `copies` by number from 1, and its marks."""
+
+    client: Pop3
+    copies: list[Copy]
+    marks: set[int] = field(factory=set)
+    replaced: bool = False
+    """The mailbox it listed is no more."""
+
+    def marked(self) -> list[Copy]:
+        return [self.copies[number - 1] for number in self.marks]
+
+
+@define(eq=False)
+class Stage:
+    world: World
+    policy: str
+    truth: Truth
+    mailbox: Mailbox
+    user: ImapUser
+    onlooker: Onlooker
+    exists: bool = True
+    visits: list[Visit] = field(factory=list)
+    letters: int = 0
+    told: Counter[str] = field(factory=Counter)
+    _stack: contextlib.ExitStack = field(factory=contextlib.ExitStack)
+
+    # Looking.
+
+    def look(self) -> None:
+        """Over IMAP."""
+        if not self.exists:
+            return
+        self.told["looks over IMAP"] += 1
+        self.truth.seen(self.onlooker.read(), texts(self.onlooker.read(TRASH)))
+
+    def until_done(self) -> None:
+        """Returns when what was promised has been done, which has to be soon."""
+        deadline = monotonic() + _PATIENCE
+        self.look()
+        while self.exists and self.truth.waiting:
+            if monotonic() > deadline:
+                raise Broken(f"promised by +OK, and not done within {_PATIENCE} s: {self.truth.waiting}")
+            Event().wait(0.01)
+            self.look()
+
+    def enter(self, *, retrieve_all: bool) -> Visit:
+        """A login, with its listing judged."""
+        self.told["logins"] += 1
+        client = self.world.session(self.policy, self.mailbox)
+        visit = Visit(client, [])
+        self.visits.append(visit)
+        uidls, sizes = client.uidls(), client.sizes()
+        assert list(uidls) == list(sizes) == list(range(1, len(uidls) + 1)), (uidls, sizes)
+        unknown = self.truth.unknown(uidls.values())
+        numbers = [number for number, uidl in uidls.items() if retrieve_all or uidl in unknown]
+        octets = dict(zip(numbers, client.retr_all(numbers), strict=True))
+        visit.copies = self.truth.listed([Row(uidl, sizes[n], octets.get(n)) for n, uidl in uidls.items()])
+        self.until_done()
+        self.truth.logged_in()
+        return visit
+
+    def leave(self, visit: Visit, *, learn: bool = True) -> None:
+        """QUIT without marks."""
+        assert not visit.marks
+        assert visit.client.quit().startswith(b"+OK")
+        self.gone(visit)
+        if learn and not visit.replaced:
+            self.learned()
+
+    def gone(self, visit: Visit) -> None:
+        visit.client.sock.close()
+        self.visits.remove(visit)
+
+    def settle(self) -> bool:
+        """Waits until the bridge does nothing for this account any more."""
+        return self.world.settled(len(self.visits))
+
+    def learned(self) -> None:
+        """A session ended by QUIT: from here on the bridge would know these messages in another mailbox (S4)."""
+        if self.settle():
+            for copy in self.truth.remembered:
+                copy.learned = True
+
+    def refused(self) -> None:
+        """Without its mailbox a login is refused, and never shown an empty one (S6)."""
+        try:
+            visit = self.enter(retrieve_all=False)
+        except Refused as refusal:
+            if "[SYS/" not in str(refusal):
+                raise Broken(f"{refusal} is a wrong reason") from None
+            return
+        raise Broken(f"there is no mailbox, and a login shows {visit.copies}")
+
+    # Acting.
+
+    def new_letter(self, *, size: int, date: int, with_id: bool) -> Letter:
+        self.letters += 1
+        return letter(f"{self.world.examples:06d}-{self.letters:03d}", size=size, date=date, with_id=with_id)
+
+    def post(self, what: Letter, flags: frozenset[str]) -> Copy:
+        self.user.put([(what, flags)])
+        return self.truth.appeared(self.onlooker.read(), what, flags)
+
+    def replace(self, keep: list[Copy], *, order: int, flags_too: bool) -> None:
+        """The mailbox is deleted, made anew, and filled with these as they are now."""
+        self.settle()
+        now = self.onlooker.read()
+        self.truth.seen(now, texts(self.onlooker.read(TRASH)))
+        coming = [copy for copy in keep if copy.uid in now][::order]
+        before = self.user.uidvalidity()
+        self.remove()
+        self.user.create(WORK)
+        while self.user.uidvalidity() == before:  # a server that counts by the second
+            self.user.delete(WORK)
+            Event().wait(0.1)
+            self.user.create(WORK)
+        self.user.put((copy.letter, now[copy.uid].flags if flags_too else frozenset[str]()) for copy in coming)
+        self.exists = True
+        work = self.onlooker.read()
+        assert texts(work) == [copy.letter.octets for copy in coming], "the test itself put them there"
+        pairs = [(old, Copy(uid, old.letter, set(work[uid].flags))) for old, uid in zip(coming, work, strict=True)]
+        self.truth.replaced(pairs, same_order=order == 1)
+
+    def remove(self) -> None:
+        self.onlooker.rest()
+        self.user.delete(WORK)
+        self.exists = False
+        for visit in self.visits:
+            visit.replaced = True
+
+    def kill(self) -> None:
+        self.world.kill()
+        for visit in list(self.visits):
+            self.gone(visit)
+
+    def close(self) -> None:
+        for visit in list(self.visits):
+            self.gone(visit)
+        self._stack.close()
+
+
+def stage(world: World, policy: str) -> Stage:
+    """A new user with an empty mailbox."""
+    assert world.bridge.running()
+    world.examples += 1
+    mailbox = world.server.new_mailbox()
+    stack = contextlib.ExitStack()
+    try:
+        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(connected(mailbox, stack))
+        for name in (WORK, ELSEWHERE):
+            user.create(name)
+        with contextlib.suppress(Missing):
+            onlooker.read(TRASH)
+        return Stage(world, policy, _truth(world, policy), mailbox, user, onlooker, stack=stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _truth(world: World, policy: str) -> Truth:
+    able = world.abilities
+    removes = (policy == "expunge" and able.expunges_by_uid) or (
+        policy == "trash" and (able.moves or able.expunges_by_uid)
+    )
+    marks = {"hide": frozenset({HIDDEN}), "keep": frozenset[str]()}
+    return Truth(policy, removes, marks.get(policy, frozenset({DELETED})))

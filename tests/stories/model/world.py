@@ -1,0 +1,117 @@
+"""One server and one bridge in front of it for many examples; the bridge can be killed and started again."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from attrs import define, field, frozen
+
+from tests.peers.bridge import Bridge, bridge
+from tests.peers.child import free_port
+from tests.peers.servers.imap_server import Mailbox, ManyUsersServer
+from tests.stories.model.imap_user import WORK
+from tests.stories.pop3 import Pop3
+
+_HEAD = """
+state = "sqlite:popbridge.sqlite"
+[[listener]]
+pop3 = "127.0.0.1:{port}"
+[timeouts]
+refused_login_delay = "0.01s"
+"""
+_ENTRY = """
+[[passthrough]]
+users = "*@%s"
+login = "{local}"
+upstream = "imap://127.0.0.1:%d/%s"
+delete = "%s"
+uidl = "%s"
+renumbered = "accept"
+"""
+POLICIES = {"flag": "bridge", "expunge": "dovecot", "trash": "cyrus", "hide": "bridge", "keep": "dovecot-old"}
+"""`delete =`, and the format of the UIDLs that is tried with it. The domain of a login chooses among them."""
+
+_PATIENCE = 5.0
+
+
+@frozen
+class Abilities:
+    """Of the server, as the bridge can know them."""
+
+    expunges_by_uid: bool = True
+    moves: bool = True
+
+
+@define
+class World:
+    server: ManyUsersServer
+    folder: Path
+    abilities: Abilities = Abilities()
+    port: int = field(factory=free_port)
+    kills: int = 0
+    examples: int = 0
+    _bridge: Bridge | None = None
+    _idle: int = 0
+    _running: contextlib.ExitStack = field(factory=contextlib.ExitStack)
+
+    @property
+    def bridge(self) -> Bridge:
+        """Running, started again if it was killed."""
+        if self._bridge is None:
+            text = _HEAD + "".join(
+                _ENTRY % (policy, self.server.port, WORK, policy, uidl) for policy, uidl in POLICIES.items()
+            )
+            self._bridge = self._running.enter_context(bridge(self.folder, config=text, port=self.port))
+            self._idle = _sockets(self._bridge.pid)
+        return self._bridge
+
+    def kill(self) -> None:
+        """At once, with nothing tidied up."""
+        if self._bridge is not None:
+            self._bridge.kill()
+            self._bridge = None
+            self.kills += 1
+            with contextlib.redirect_stdout(io.StringIO()):  # its log goes on in the same file, and is shown at the end
+                self._running.close()
+
+    def session(self, policy: str, mailbox: Mailbox) -> Pop3:
+        """Behind its login, or Refused."""
+        client = Pop3(self.bridge.port, seconds=20)
+        try:
+            client.do(f"USER {mailbox.user}@{policy}")
+            client.do(f"PASS {mailbox.password}")
+        except BaseException:
+            client.sock.close()
+            raise
+        return client
+
+    def settled(self, sessions: int) -> bool:
+        """Whether, soon, the bridge holds no more connections than these sessions need: nothing else goes on."""
+        deadline = monotonic() + _PATIENCE
+        while _sockets(self.bridge.pid) > self._idle + 2 * sessions:  # one to the client and one upstream
+            if monotonic() > deadline:
+                return False
+            Event().wait(0.002)
+        return True
+
+
+@contextlib.contextmanager
+def world(server: ManyUsersServer, folder: Path, abilities: Abilities = Abilities()) -> Iterator[World]:
+    made = World(server, folder, abilities)
+    try:
+        assert made.bridge.running()
+        yield made
+    finally:
+        made._running.close()
+
+
+def _sockets(pid: int) -> int:
+    """How many sockets this process has."""
+    count = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            count += str(entry.readlink()).startswith("socket:")
+    return count
