@@ -1,4 +1,4 @@
-"""`popbridge check`: is the configuration valid, can we listen, do the upstreams answer, and what holds there?
+"""`popbridge check`: is the configuration valid, can we listen and remember, do the upstreams answer, what holds there?
 
 It changes nothing anywhere. With a login it also opens the mailbox and says what would become of DELE.
 """
@@ -6,17 +6,12 @@ It changes nothing anywhere. With a login it also opens the mailbox and says wha
 import socket
 from collections.abc import Callable
 
-from bridge.accounts.directory import Directory
+from bridge.check_mailbox import check_mailbox, reached
+from bridge.check_state import look_at_state
 from bridge.config import Config, Endpoint, Listener, PassThrough, Upstream
 from bridge.maildrop.errors import Trouble
-from bridge.maildrop.retention import Policy, refusal, shortfall, unkeepable
-from bridge.postoffice.opening import open_maildrop
-from bridge.sasl import Credentials
 from bridge.secret import Secret
-from bridge.tls import client_context
-from bridge.upstream.connect import Reactor, connect
-from bridge.upstream.imap_connection import ImapConnection
-from bridge.upstream.open import Opener
+from bridge.upstream.connect import Reactor
 
 OF_INTEREST = ("IMAP4REV2", "UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "ESEARCH", "SPECIAL-USE", "UTF8=ACCEPT")
 
@@ -28,13 +23,14 @@ Say = Callable[[str], None]
 async def check(config: Config, reactor: Reactor, say: Say, login: bytes | None, password: Secret | None) -> bool:
     """True when nothing was found that would stop the bridge from serving."""
     fine = [_listens(listener, say) for listener in config.listeners]
+    fine.append(_remembers(config, say))
     seen: set[Upstream] = set()
     for entry in config.passthrough:
         if entry.upstream not in seen:
             seen.add(entry.upstream)
             fine.append(await _answers(entry, config, reactor, say))
     if login is not None and password is not None:
-        fine.append(await _opens(config, reactor, say, login, password))
+        fine.append(await check_mailbox(config, reactor, say, login, password))
     elif all(fine):
         say("with --login NAME the mailbox is opened too, and you see what DELE would do there")
     return all(fine)
@@ -62,22 +58,27 @@ def _why_taken(endpoint: Endpoint) -> str:
     return ""
 
 
+def _remembers(config: Config, say: Say) -> bool:
+    if config.state is None:
+        say("state memory: nothing survives the process, and QUIT waits for upstream")
+        return True
+    found = look_at_state(config.state)
+    if found.trouble:
+        say(f"state: {found.trouble}")
+    elif not found.exists:
+        say(f"state {config.state}: not there yet, can be made")
+    elif found.is_older:
+        say(f"state {config.state}: of an older version; the bridge makes a copy and upgrades it at its start")
+    else:
+        say(f"state {config.state}: fine")
+    return not found.trouble
+
+
 async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Say) -> bool:
     """Before a login: reachable, trusted, and what it says of itself."""
     upstream = entry.upstream
-
-    def make() -> ImapConnection:
-        return ImapConnection(
-            reactor,
-            silence=config.timeouts.upstream_silence,
-            close_abort=config.timeouts.close_abort,
-            trace=None,
-            on_quirk=lambda _: None,
-        )
-
     try:
-        tls = client_context(upstream.host, ca=entry.ca, pin=entry.pin)
-        connection = await connect(reactor, upstream, tls, config.timeouts, make)
+        connection = await reached(config, reactor, entry)
     except Trouble as trouble:
         say(f"upstream {upstream}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
         return False
@@ -88,29 +89,6 @@ async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Sa
     announced = {mechanism for listener in config.listeners for mechanism in listener.sasl}
     if announced & BEARER and not BEARER & set(ways):
         say('  it takes no OAuth2 tokens: with sasl = ["PLAIN", "LOGIN"] in the listener, none is offered to programs')
-    return True
-
-
-async def _opens(config: Config, reactor: Reactor, say: Say, login: bytes, password: Secret) -> bool:
-    account = Directory(config.passthrough).find(login)
-    if account is None:
-        say("no [[passthrough]] entry takes this login")
-        return False
-    credentials = Credentials(login, password, "USER", bearer=False)
-    source = Opener(reactor, config.timeouts).source(account, credentials)
-    try:
-        maildrop = await open_maildrop(account, source)
-    except Trouble as trouble:
-        say(f"login {account.name}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
-        return False
-    mailbox = source.mailbox
-    source.close()
-    say(f"login {account.name}: {maildrop.count} messages, {maildrop.octets} octets")
-    assert mailbox is not None, "an open maildrop has looked at its mailbox"
-    for policy in Policy:
-        chosen = " (this account's)" if policy.value == account.passthrough.delete else ""
-        why = unkeepable(policy, mailbox) or refusal(policy, mailbox) or shortfall(policy, mailbox) or "holds"
-        say(f'  delete = "{policy.value}"{chosen}: {why}')
     return True
 
 

@@ -1,27 +1,21 @@
 """The command `popbridge`: what an owner types. Serving mail is twistd's: `twistd -n popbridge`."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from twisted.internet import reactor  # noqa: TID251  assembly may know it
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
-from twisted.logger import (
-    FilteringLogObserver,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
+from twisted.logger import Logger
 
 from bridge.check import check
+from bridge.commands.opened import settings_of, state_of
+from bridge.commands.running import password, run
+from bridge.commands.status import status
+from bridge.commands.terminal import CommandRefused
+from bridge.commands.uidl import PASSWORD, uidl
 from bridge.config import Config, ConfigError, from_flags, load
-from bridge.demo.process import PASSWORD, USER, DemoServer, DemoUnavailable
-from bridge.secret import Secret
+from bridge.demo.process import PASSWORD as DEMO_PASSWORD
+from bridge.demo.process import USER, DemoServer, DemoUnavailable
 from bridge.service import Bridge, Cannot
 from bridge.telemetry.logs import LogReader
 from bridge.version import __version__
@@ -43,6 +37,7 @@ def main() -> None:
 @click.option("--pop3", multiple=True, metavar="ADDRESS", help="As for twistd popbridge.")
 @click.option("--pop3s", multiple=True, metavar="ADDRESS", help="As for twistd popbridge.")
 @click.option("--upstream", multiple=True, metavar="URL", help="As for twistd popbridge.")
+@click.option("--state", metavar="PLACE", help="As for twistd popbridge.")
 @click.option("--delete", metavar="POLICY", help="As for twistd popbridge.")
 @click.option("--login", metavar="NAME", help="Open this login's mailbox too; the password is asked for.")
 def check_command(
@@ -50,28 +45,52 @@ def check_command(
     pop3: tuple[str, ...],
     pop3s: tuple[str, ...],
     upstream: tuple[str, ...],
+    state: str | None,
     delete: str | None,
     login: str | None,
 ) -> None:
     """Is the configuration valid, can we listen, do the upstreams answer, and what holds there?"""
     try:
-        settings = _settings(config, pop3, pop3s, upstream, delete)
+        settings = _settings(config, pop3, pop3s, upstream, delete, state)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     if config is not None:
         click.echo(f"{config}: valid")
-    password = None
-    if login is not None:
-        password = Secret(click.prompt("Password", hide_input=True, err=True).encode())
+    secret = password(PASSWORD, "Password") if login is not None else None
     name = login.encode() if login is not None else None
-    _run(lambda clock: Deferred.fromCoroutine(check(settings, clock, click.echo, name, password)))
+    run(lambda clock: check(settings, clock, click.echo, name, secret))
+
+
+main.add_command(uidl)
+
+
+@main.command("status")
+@click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("--state", metavar="PLACE", help="Without a file: as for twistd popbridge.")
+def status_command(config: Path | None, state: str | None) -> None:
+    """What is remembered, which deletions wait for upstream, and whether a question waits for you.
+
+    From the state file alone; the bridge may run meanwhile.
+    """
+    try:
+        # Which server it was says the state file itself.
+        settings = settings_of(config, None if config else "imaps://localhost", state)
+    except CommandRefused as refusal:
+        raise click.ClickException(str(refusal)) from None
+
+    async def work(clock: Any) -> bool:
+        async with state_of(settings, clock, make=False) as store:
+            await status(store, click.echo, clock.seconds())
+        return True
+
+    run(work)
 
 
 @main.command()
 @click.option("--pop3", default="127.0.0.1:1110", show_default=True, metavar="ADDRESS", help="Where to listen.")
 def demo(pop3: str) -> None:
     """A bridge with an IMAP server and sample mail of its own; nothing leaves this machine."""
-    _run(lambda clock: Deferred.fromCoroutine(_show(clock, pop3)))
+    run(lambda clock: _show(clock, pop3))
 
 
 async def _show(clock: Any, pop3: str) -> bool:
@@ -86,16 +105,18 @@ async def _show(clock: Any, pop3: str) -> bool:
     except (DemoUnavailable, ConfigError, Cannot) as error:
         click.echo(f"popbridge: {error}; for another port: popbridge demo --pop3 127.0.0.1:2110", err=True)
         return False
-    bridge.startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+    bridge.startService()
     clock.addSystemEventTrigger("before", "shutdown", bridge.stopService)
     click.echo(_welcome(bridge.ports[0].getHost()))
-    await Deferred()
+    ended: Deferred[None] = Deferred()
+    clock.addSystemEventTrigger("before", "shutdown", ended.callback, None)
+    await ended
     return True
 
 
 def _welcome(at: Any) -> str:
     place = f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}"
-    who = f"-u {USER}:{PASSWORD}"
+    who = f"-u {USER}:{DEMO_PASSWORD}"
     return f"""\
 Popbridge {__version__} serves POP3 on {place}, from an IMAP server of its own with sample mail.
 
@@ -103,7 +124,7 @@ In another terminal, read the first message:
     curl {who} pop3://{place}/1
 See the list of all:
     curl {who} pop3://{place}/
-Or set up a mail program: server {at.host}, port {at.port}, no encryption, user {USER}, password {PASSWORD}.
+Or set up a mail program: server {at.host}, port {at.port}, no encryption, user {USER}, password {DEMO_PASSWORD}.
 
 Ctrl-C ends it."""
 
@@ -120,20 +141,3 @@ def _settings(
         return load(config)
     flags = {"pop3": pop3, "pop3s": pop3s, "upstream": upstream}
     return from_flags(**flags, state=state, delete=delete, seen=None, certificate=None, key=None)
-
-
-def _run(work: Callable[[Any], "Deferred[bool]"]) -> None:
-    """Run the reactor until the work is done; its verdict is the exit status."""
-    observer = textFileLogObserver(sys.stderr)
-    globalLogBeginner.beginLoggingTo(
-        [FilteringLogObserver(observer, [LogLevelFilterPredicate(LogLevel.warn)])], redirectStandardIO=False
-    )
-
-    def main_(clock: Any) -> "Deferred[None]":
-        def judge(fine: bool) -> None:
-            if not fine:
-                raise SystemExit(1)
-
-        return work(clock).addCallback(judge)
-
-    react(main_, _reactor=reactor)

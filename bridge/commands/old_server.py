@@ -6,7 +6,7 @@ It reads and changes nothing: UIDL, LIST and TOP n 0, then QUIT without a DELE. 
 import contextlib
 import poplib
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -75,6 +75,7 @@ def read_old_server(
     poplib._MAXLINE = LONGEST_LINE  # type: ignore[attr-defined]  # noqa: SLF001  the only way there is
     try:
         with contextlib.closing(_connected(server)) as connection:
+            _ask_for_utf8(connection)
             _log_in(connection, server, login, password)
             sizes = dict(_numbered(connection.list()[1]))
             uidls = dict(_numbered(connection.uidl()[1]))
@@ -133,7 +134,7 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
 
 def _fingerprints(connection: poplib.POP3, numbers: list[int], terminal: Terminal) -> dict[int, Fingerprint]:
     """By number; missing where the server does not give the header."""
-    at_once = AT_ONCE if _pipelines(connection) else 1
+    at_once = AT_ONCE if "PIPELINING" in _capabilities(connection) else 1
     prints: dict[int, Fingerprint] = {}
     refusal = ""
     for start in range(0, len(numbers), at_once):
@@ -157,11 +158,18 @@ def _fingerprints(connection: poplib.POP3, numbers: list[int], terminal: Termina
     return prints
 
 
-def _pipelines(connection: poplib.POP3) -> bool:
+def _ask_for_utf8(connection: poplib.POP3) -> None:
+    """RFC 6856. Without it Courier 5.0 shows a stand-in for every message that has 8-bit octets in its header."""
+    if "UTF8" in _capabilities(connection):
+        with contextlib.suppress(poplib.error_proto):
+            connection.utf8()
+
+
+def _capabilities(connection: poplib.POP3) -> Mapping[str, object]:
     try:
-        return "PIPELINING" in connection.capa()
+        return connection.capa()
     except poplib.error_proto:
-        return False
+        return {}
 
 
 def _size(text: str | None) -> int | None:

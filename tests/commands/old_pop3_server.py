@@ -26,7 +26,7 @@ class Script:
         verb, *words = line.split()
         match verb:
             case "CAPA":
-                return b"+OK\r\nTOP\r\n" + (b"PIPELINING\r\n" if self.pipelining else b"") + b".\r\n"
+                return b"+OK\r\nTOP\r\nUTF8 USER\r\n" + (b"PIPELINING\r\n" if self.pipelining else b"") + b".\r\n"
             case "LIST":
                 return self._lines(str(len(octets)) for _, octets in self.messages)
             case "UIDL":

@@ -17,6 +17,7 @@ from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
 
 ONE = b"Subject: one\r\n\r\nbody\r\n"
+EIGHT_BIT = "From: M\u00fcller <m@example.org>\r\nSubject: gr\u00fc\u00dfe\r\n\r\nbody\r\n".encode()
 TWO = b"Subject: two\r\nX-Long: " + b"x" * 5000 + b"\r\n\r\nbody\r\n"
 
 
@@ -102,6 +103,15 @@ def test_a_size_that_is_no_number_is_unknown() -> None:
     assert messages[0].size is None
 
 
+def test_headers_with_8_bit_octets_are_asked_for_as_they_are() -> None:
+    script = Script([("a", ONE)])
+    read(script)
+    assert script.heard[:3] == ["CAPA", "UTF8", "USER ann"]
+
+    messages, _ = read(Script([("a", ONE)], says={"UTF8": b"-ERR not now\r\n"}))
+    assert messages[0].fingerprint == fingerprint(ONE)
+
+
 def test_a_server_without_capa_is_asked_one_by_one() -> None:
     messages, _ = read(Script([("a", ONE)], says={"CAPA": b"-ERR unknown\r\n"}))
 
@@ -147,7 +157,7 @@ def test_nobody_there_is_a_sentence() -> None:
 def test_a_real_dovecot_and_a_real_courier_are_read(dovecot_server: Dovecot, courier_server: Courier) -> None:
     for server in (dovecot_server, courier_server):
         mailbox = server.new_mailbox()
-        mailbox.seed([ONE, TWO])
+        mailbox.seed([ONE, TWO, EIGHT_BIT])
 
         messages = read_old_server(
             OldServer("none", server.host, server.pop3_port),
@@ -157,8 +167,8 @@ def test_a_real_dovecot_and_a_real_courier_are_read(dovecot_server: Dovecot, cou
             terminal=RecordingTerminal().terminal(),
         )
 
-        assert [(m.size, m.fingerprint) for m in messages] == [(len(m), fingerprint(m)) for m in (ONE, TWO)]
-        assert len({message.uidl for message in messages}) == 2
+        assert [(m.size, m.fingerprint) for m in messages] == [(len(m), fingerprint(m)) for m in (ONE, TWO, EIGHT_BIT)]
+        assert len({message.uidl for message in messages}) == 3
 
 
 @pytest.mark.story

@@ -175,7 +175,8 @@ def test_what_was_learned_of_the_headers_is_kept() -> None:
     memory = house.memory()
     assert memory is not None
     assert memory.learned_to == 2
-    assert set(done(house.store.fingerprints(house.account.key, memory.incarnation))) == {1, 2}
+    fingerprints = done(house.store.fingerprints(house.account.key, memory.incarnation))
+    assert set(fingerprints) == {1, 2}
 
 
 def test_a_list_with_uids_asks_for_no_header() -> None:

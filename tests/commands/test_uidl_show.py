@@ -79,7 +79,7 @@ def test_each_hidden_message_says_why() -> None:
 def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:
     house = House(["one", "two", "three"], PassThrough(upstream=UPSTREAM, login_views=True), b"ann#newest=2")
     house.log_in()
-    viewing = Viewing(incarnation=1, ranks=array("I", [3, 2]))
+    viewing = Viewing(incarnation=1, ranks=array("I", [3, 2]), floor=2)
     done(house.store.show(house.account.key, house.account.viewer, viewing))
 
     lines = shown(house)

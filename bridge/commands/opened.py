@@ -1,0 +1,94 @@
+"""What a command is about, opened and surely closed again: the account, the state file, the mailbox upstream."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bridge.accounts.account import Account
+from bridge.accounts.directory import Directory, LoginNotAllowed
+from bridge.accounts.login_view import without_view
+from bridge.check_state import look_at_state
+from bridge.commands.terminal import CommandRefused
+from bridge.config import Config, ConfigError, from_flags, load
+from bridge.maildrop.source import Source
+from bridge.sasl import Credentials
+from bridge.secret import Secret
+from bridge.state.faults import StateUnusable
+from bridge.state.sqlite import SqliteStore
+from bridge.state.store import Store
+from bridge.state.threads import Reactor as ReactorWithThreads
+from bridge.upstream.connect import Reactor
+from bridge.upstream.open import Opener
+
+
+def settings_of(file: Path | None, upstream: str | None, state: str | None) -> Config:
+    """From a file, or from the flags with which twistd was started without one."""
+    try:
+        if file is not None:
+            if upstream is not None or state is not None:
+                raise CommandRefused("--config goes without --upstream and --state; the file says both")
+            return load(file)
+        # A configuration has to listen somewhere; a command does not.
+        return from_flags(
+            pop3=("127.0.0.1:0",),
+            pop3s=(),
+            upstream=(upstream,) if upstream is not None else (),
+            state=state,
+            delete=None,
+            seen=None,
+            certificate=None,
+            key=None,
+        )
+    except ConfigError as error:
+        raise CommandRefused(str(error)) from None
+
+
+def find_account(config: Config, login: str) -> Account:
+    try:
+        account = Directory(config.passthrough).find(login.encode())
+    except LoginNotAllowed as error:
+        raise CommandRefused(f"this login is not taken: {error}") from None
+    if account is None:
+        raise CommandRefused(f"no [[passthrough]] entry takes the login {login}")
+    return account
+
+
+def plain_login(login: str, account: Account) -> str:
+    """What was typed at the old server: the login without the view that the bridge understands."""
+    return without_view(login.encode()).decode() if account.passthrough.login_views else login
+
+
+@asynccontextmanager
+async def state_of(config: Config, reactor: ReactorWithThreads, *, make: bool) -> AsyncIterator[Store]:
+    """The state file; made if it is not there only where something will be written into it."""
+    if config.state is None:
+        raise CommandRefused('state = "memory:" keeps nothing that could be looked at; write state = "sqlite:FILE"')
+    found = look_at_state(config.state)
+    if not make and not found.exists:
+        raise CommandRefused(f"there is no state file {config.state}: nothing is remembered yet")
+    if found.is_older:
+        # A bridge of that version may be running.
+        raise CommandRefused(
+            f"{config.state} is of an older version; the bridge upgrades it when it starts the next time"
+        )
+    try:
+        store = SqliteStore.open(config.state, reactor)
+    except StateUnusable as error:
+        raise CommandRefused(str(error)) from None
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def mailbox_of(config: Config, reactor: Reactor, account: Account, password: Secret) -> AsyncIterator[Source]:
+    """Nothing is connected yet: the first question does that."""
+    credentials = Credentials(account.login, password, "USER", bearer=False)
+    source: Source = Opener(reactor, config.timeouts).source(account, credentials)
+    try:
+        yield source
+    except BaseException:
+        source.abandon()
+        raise
+    source.close()
