@@ -73,7 +73,9 @@ class Roll:
             listing = still if still is not None else await self._afresh()
         mailbox = self._connection.mailbox
         listing.uidvalidity = UidValidity(mailbox.uidvalidity or 0)
-        listing.uidnext = max(mailbox.uidnext, listing.uids[-1] + 1 if len(listing) else 0) if mailbox.uidnext else 0
+        if mailbox.uidnext and len(listing):  # mail that came since SELECT has taken it
+            mailbox.uidnext = max(mailbox.uidnext, listing.uids[-1] + 1)
+        listing.uidnext = mailbox.uidnext or 0
         listing.highestmodseq, listing.mailbox_id = mailbox.highestmodseq, mailbox.mailbox_id
         return listing
 

@@ -209,3 +209,17 @@ class OnCourier(Story):
     __test__ = True
     server_fixture = "courier_server"
     news = "condstore=False, since=None"
+
+
+@pytest.mark.slow
+class OnPymap(Story):
+    __test__ = True
+    server_fixture = "pymap_server"
+    news = "condstore=False, since=None"
+
+
+@pytest.mark.slow
+class OnHoodiecrow(Story):
+    __test__ = True
+    server_fixture = "hoodiecrow_server"
+    news = "condstore=False, since=None"

@@ -39,13 +39,20 @@ class ListingTest(NetworkTestCase):
         self.assertEqual((listing.uidnext, listing.highestmodseq, listing.mailbox_id), (0, 0, ""))
 
     def test_mail_that_came_after_select_counts_in_uidnext(self) -> None:
+        """And is no sign that the mailbox was replaced."""
         store = with_many(2)
 
         def arrive(text: str, answer: bytes) -> bytes:
-            return answer.replace(b"[UIDNEXT 3]", b"[UIDNEXT 2]") if text.startswith("SELECT") else answer
+            if text.startswith("SELECT"):
+                store.inbox.append(mail("new"))
+            return answer.replace(b"* 2 EXISTS", b"* 3 EXISTS")
 
         store.edit = arrive
-        self.assertEqual(Session(store).list().uidnext, 3)
+        session = Session(store)
+        listing = session.list()
+        self.assertEqual((list(listing.uids), listing.uidnext), ([1, 2, 3], 4))
+        self.assertTrue(session.source.unbroken)
+        self.assertEqual(session.delete(3).done, 1)
 
     def test_a_deleted_message_is_hidden_and_comes_back(self) -> None:
         """S7."""
