@@ -124,6 +124,7 @@ class NewsTest(Again):
         store.inbox.messages[2**32 - 1] = store.inbox.messages.pop(1)
         store.says_uidnext = False
         self.assertEqual(list(self.check(store, Session(store).list()).uids), [2**32 - 1])
+        self.assertNotIn(str(2**32), "".join(store.commands))
 
     def test_an_expunge_in_the_middle_of_the_answer(self) -> None:
         for words, place in ((QRESYNC, b"VANISHED 2"), (BARE, b"2 EXPUNGE")):
