@@ -51,7 +51,7 @@ def _owners(db: sqlite3.Connection, account: int, wish: Wish[int]) -> dict[str, 
 def _ranges(db: sqlite3.Connection, account: int) -> list[Computed[int]]:
     rows = db.execute(
         "SELECT issued.source, issued.incarnation, issued.template, issued.uidvalidity, issued.highest"
-        " FROM issued JOIN source ON source.id = issued.source WHERE source.account = ?",
+        " FROM source CROSS JOIN issued ON issued.source = source.id WHERE source.account = ?",
         (account,),
     )
     return [Computed(*row) for row in rows]

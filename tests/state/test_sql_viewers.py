@@ -1,0 +1,28 @@
+"""What a viewer was shown is one row, and moves with the mailbox."""
+
+from array import array
+
+from bridge.maildrop.memory import Moves
+from bridge.state import sql_viewers
+from tests.state.rows import KEY, rows, with_source
+
+
+def test_ranks_and_floor_are_one_row_per_viewer() -> None:
+    db = with_source()
+    for ranks in ([1], [3, 1]):
+        sql_viewers.show(db, KEY, "newest=2", 1, array("I", ranks), 1)
+    assert rows(db, "SELECT viewer, messages, floor FROM viewing") == [("newest=2", 2, 1)]
+
+
+def test_a_floor_that_nothing_moved_from_below_hides_nothing() -> None:
+    db = with_source((1, 2, 3))
+    sql_viewers.show(db, KEY, "a", 1, array("I", [2, 3]), 2)
+    sql_viewers.show(db, KEY, "b", 1, array("I", [2, 3]), 0)
+    sql_viewers.move(db, 1, Moves({2: 20, 3: 30}))
+    assert rows(db, "SELECT viewer, floor FROM viewing ORDER BY viewer") == [("a", 1), ("b", 0)]
+
+
+def test_what_is_kept_is_kept_once() -> None:
+    db = with_source()
+    sql_viewers.keep_from(db, 1, [("a", 1), ("a", 1), ("b", 1)])
+    assert rows(db, "SELECT viewer, uid FROM kept ORDER BY viewer") == [("a", 1), ("b", 1)]
