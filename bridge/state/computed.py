@@ -3,7 +3,6 @@
 Both stores ask here, so that they can only differ in how they keep what they know.
 """
 
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -87,8 +86,11 @@ class Known(Generic[S]):
 def taken(wish: Wish[S], known: Known[S]) -> frozenset[str]:
     """Those that belong to another message, or are asked for twice."""
     wanted = list(wish.each())
-    refused = {uidl for uidl, times in Counter(uidl for uidl, _, _ in wanted).items() if times > 1}
+    refused, seen = set[str](), set[str]()
     for uidl, uid, carried in wanted:
+        if uidl in seen:
+            refused.add(uidl)
+        seen.add(uidl)
         owner = known.stored.get(uidl)
         if owner is not None and not _fits(wish, owner, uid or wish.own.uid(uidl), carried=carried):
             refused.add(uidl)

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from attrs import evolve
@@ -68,7 +69,9 @@ class SqliteStore:
         coming, computed = iter(news.computed), list[str]()
 
         def job(db: sqlite3.Connection) -> None:
-            computed.extend(coming)  # when it has to be done again, they have all come
+            # In pieces, for no other thread runs while one is made; when it has to be done again, they have all come.
+            while piece := list(islice(coming, 1000)):
+                computed.extend(piece)
             told = evolve(news, given=given, carried=carried, gone=gone, computed=computed)
             sql_sources.remember(db, key, stored, told)
 
