@@ -79,7 +79,7 @@ def status_command(config: Path | None, state: str | None) -> None:
         raise click.ClickException(str(refusal)) from None
 
     async def work(clock: Any) -> bool:
-        async with state_of(settings, clock, make=False) as store:
+        async with state_of(settings, clock, missing="refuse") as store:
             await status(store, click.echo, clock.seconds())
         return True
 

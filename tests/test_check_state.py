@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.check_state import look_at_state
+from bridge.check_state import StateFile, look_at_state
 from bridge.state.migrate import migrate, schemas
 
 NEWEST = max(schemas())
@@ -19,9 +19,15 @@ def file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "popbridge.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         migrate(db, path)
-    before = sorted(entry.name for entry in tmp_path.iterdir())
     yield path
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == before, "looking left something behind"
+
+
+def seen(path: Path) -> StateFile:
+    """What is found, by a look that makes nothing beside the file, not even for a moment."""
+    before = path.parent.stat().st_mtime_ns
+    found = look_at_state(path)
+    assert path.parent.stat().st_mtime_ns == before
+    return found
 
 
 def sets(path: Path, *pragmas: str) -> None:
@@ -33,7 +39,7 @@ def sets(path: Path, *pragmas: str) -> None:
 
 
 def test_a_file_of_this_version_is_fine(file: Path) -> None:
-    found = look_at_state(file)
+    found = seen(file)
 
     assert (found.exists, found.schema, found.trouble, found.is_older) == (True, NEWEST, "", False)
 

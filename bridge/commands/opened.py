@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory, LoginNotAllowed
@@ -14,6 +15,7 @@ from bridge.maildrop.source import Source
 from bridge.sasl import Credentials
 from bridge.secret import Secret
 from bridge.state.faults import StateUnusable
+from bridge.state.memory import MemoryStore
 from bridge.state.sqlite import SqliteStore
 from bridge.state.store import Store
 from bridge.state.threads import Reactor as ReactorWithThreads
@@ -59,20 +61,24 @@ def plain_login(login: str, account: Account) -> str:
 
 
 @asynccontextmanager
-async def state_of(config: Config, reactor: ReactorWithThreads, *, make: bool) -> AsyncIterator[Store]:
-    """The state file; made if it is not there only where something will be written into it."""
-    if config.state is None:
-        raise CommandRefused('state = "memory:" keeps nothing that could be looked at; write state = "sqlite:FILE"')
-    found = look_at_state(config.state)
-    if not make and not found.exists:
-        raise CommandRefused(f"there is no state file {config.state}: nothing is remembered yet")
+async def state_of(
+    config: Config, reactor: ReactorWithThreads, *, missing: Literal["make", "refuse", "empty"]
+) -> AsyncIterator[Store]:
+    """The state file. `missing`: what becomes of it where there is none; "empty" looks at one that is never written."""
+    path = config.state
+    found = look_at_state(path) if path is not None else None
+    if missing == "empty" and (found is None or not (found.exists or found.trouble)):
+        yield MemoryStore()
+        return
+    if path is None or found is None:
+        raise CommandRefused('state = "memory:" keeps nothing beyond its process; write state = "sqlite:FILE"')
+    if missing == "refuse" and not found.exists:
+        raise CommandRefused(f"there is no state file {path}: nothing is remembered yet")
     if found.is_older:
         # A bridge of that version may be running.
-        raise CommandRefused(
-            f"{config.state} is of an older version; the bridge upgrades it when it starts the next time"
-        )
+        raise CommandRefused(f"{path} is of an older version; the bridge upgrades it at its next start")
     try:
-        store = SqliteStore.open(config.state, reactor)
+        store = SqliteStore.open(path, reactor)
     except StateUnusable as error:
         raise CommandRefused(str(error)) from None
     try:

@@ -111,7 +111,7 @@ def import_command(login: str, yes: bool, force: bool, **options: Any) -> None:
     async def work(clock: Any) -> bool:
         terminal = at_the_terminal(yes=yes)
         async with (
-            state_of(config, clock, make=True) as store,
+            state_of(config, clock, missing="make") as store,
             mailbox_of(config, clock, account, upstream_password) as source,
         ):
             messages = await old.read(clock, old_password, terminal)
@@ -138,7 +138,7 @@ def diff_command(login: str, **options: Any) -> None:
     async def work(clock: Any) -> bool:
         terminal = at_the_terminal(yes=False)
         async with (
-            state_of(config, clock, make=old is not None) as store,
+            state_of(config, clock, missing="refuse" if old is None else "empty") as store,
             mailbox_of(config, clock, account, upstream_password) as source,
         ):
             if old is None:
@@ -161,7 +161,7 @@ def show_command(login: str, **options: Any) -> None:
     config, account = _meant(login, options)
 
     async def work(clock: Any) -> bool:
-        async with state_of(config, clock, make=False) as store:
+        async with state_of(config, clock, missing="refuse") as store:
             await show(account, store, at_the_terminal(yes=False), clock.seconds())
         return True
 
@@ -177,7 +177,7 @@ def accept_command(login: str, yes: bool, **options: Any) -> None:
     config, account = _meant(login, options)
 
     async def work(clock: Any) -> bool:
-        async with state_of(config, clock, make=False) as store:
+        async with state_of(config, clock, missing="refuse") as store:
             await accept(account, store, at_the_terminal(yes=yes))
         return True
 

@@ -43,6 +43,8 @@ async def import_uidls(
         raise CommandRefused("the old server has no messages: there is nothing to import")
     found = await compare(account, store, source, old, terminal)
     report(found, account, terminal)
+    if not found.matching.uidls:
+        raise CommandRefused("none of the old messages was recognised: there is nothing to import")
     if found.matching.rate < ENOUGH and not force:
         raise CommandRefused(
             f"fewer than {ENOUGH:.0%} of the old messages were recognised; is it the same mailbox? "
@@ -56,22 +58,51 @@ async def import_uidls(
     if not terminal.agrees(f"Write {counted(len(news), 'UIDL')}?"):
         raise CommandRefused("nothing was written")
     try:
-        memory = await _written(account, store, source, found, news, emit)
+        memory, written = await _as_many(account, store, source, found, news, emit, terminal, force=force)
     except Overtaken:
         raise CommandRefused(MEANWHILE) from None
     except UidlTaken as taken:
-        raise CommandRefused(
-            f"{counted(len(taken.uidls), 'UIDL')} once named other messages of this account and cannot name these: "
-            f"{some(sorted(taken.uidls))}; nothing was written"
-        ) from None
+        raise CommandRefused(f"{_told(taken)}; nothing was written. With --force the others are imported") from None
+    await _learn(account, store, memory, found)
+    terminal.say(f"{counted(written, 'UIDL')} written")
+
+
+async def _as_many(
+    account: Account,
+    store: Store,
+    source: Source,
+    found: Comparison,
+    news: Mapping[int, str],
+    emit: Emit,
+    terminal: Terminal,
+    *,
+    force: bool,
+) -> tuple[Memory, int]:
+    try:
+        return await _written(account, store, source, found, news, emit), len(news)
+    except UidlTaken as taken:
+        if not force:
+            raise
+        terminal.say(_told(taken))
+        free = {uid: uidl for uid, uidl in news.items() if uidl not in taken.uidls}
+    return await _written(account, store, source, found, free, emit), len(free)
+
+
+def _told(taken: UidlTaken) -> str:
+    what = f"{counted(len(taken.uidls), 'UIDL')} once named other messages of this account"
+    return f"{what} and cannot name these: {some(sorted(taken.uidls))}"
+
+
+async def _learn(account: Account, store: Store, memory: Memory, found: Comparison) -> None:
+    """What was asked for anyway spares the next login the same question."""
+    all_known = all(uid in found.fingerprints for uid in found.listing.uids)
     await store.learn(
         account.key,
         memory.incarnation,
         true_sizes={},
         fingerprints=found.fingerprints,
-        learned_to=max(memory.learned_to, found.listing.uids[-1] if found.fingerprints else 0),
+        learned_to=found.listing.uids[-1] if all_known else memory.learned_to,
     )
-    terminal.say(f"{counted(len(news), 'UIDL')} written")
 
 
 def _warn(found: Comparison, news: Mapping[int, str], terminal: Terminal) -> None:

@@ -70,6 +70,13 @@ def test_a_header_that_the_new_server_rewrote_is_known_by_its_message_id() -> No
     assert found.uidls == {1: "a"}
 
 
+def test_a_message_that_was_found_is_not_found_again_by_its_message_id() -> None:
+    found = match([old("a", "one"), old("b", "other", message_id="one")], *upstream((1, "one", 100)))
+
+    assert found.uidls == {1: "a"}
+    assert [message.uidl for message in found.lost] == ["b"]
+
+
 def test_messages_without_any_of_the_fields_have_nothing_in_common() -> None:
     listing, _ = upstream((1, "", 100))
     nothing = fingerprint(b"X-Scanner: 7\r\n\r\n")

@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import pytest
@@ -65,40 +65,50 @@ class OpenedTest(TestCase):
         self.addCleanup(shutil.rmtree, folder)
         self.file = folder / "state.sqlite"
 
-    async def refused(self, settings: Config, *, make: bool) -> str:
+    async def refused(self, settings: Config, missing: Literal["make", "refuse", "empty"]) -> str:
         with pytest.raises(CommandRefused) as refused:
-            async with state_of(settings, _REACTOR, make=make):
+            async with state_of(settings, _REACTOR, missing=missing):
                 pass
         return str(refused.value)
 
     async def test_a_command_that_reads_makes_no_file(self) -> None:
-        assert "nothing is remembered yet" in await self.refused(config(self.file), make=False)
+        assert "nothing is remembered yet" in await self.refused(config(self.file), "refuse")
         assert not self.file.exists()
 
     async def test_a_command_that_writes_makes_it_and_closes_it(self) -> None:
-        async with state_of(config(self.file), _REACTOR, make=True) as store:
+        async with state_of(config(self.file), _REACTOR, missing="make") as store:
             assert await store.known() == []
         with pytest.raises(StateUnavailable):
             await store.known()
-        async with state_of(config(self.file), _REACTOR, make=False) as store:
+        async with state_of(config(self.file), _REACTOR, missing="refuse") as store:
             assert await store.known() == []
 
     async def test_state_in_memory_is_gone_before_a_command_comes(self) -> None:
-        assert 'state = "sqlite:FILE"' in await self.refused(config(None), make=True)
+        assert 'state = "sqlite:FILE"' in await self.refused(config(None), "make")
+
+    async def test_a_comparison_needs_no_file_and_makes_none(self) -> None:
+        for settings in (config(self.file), config(None)):
+            async with state_of(settings, _REACTOR, missing="empty") as store:
+                assert await store.known() == []
+        assert not self.file.exists()
+        async with state_of(config(self.file), _REACTOR, missing="make"):
+            pass
+        async with state_of(config(self.file), _REACTOR, missing="empty") as store:
+            assert store.durable
 
     async def test_a_file_that_the_bridge_has_to_upgrade_first_stays_as_it_is(self) -> None:
-        async with state_of(config(self.file), _REACTOR, make=True):
+        async with state_of(config(self.file), _REACTOR, missing="make"):
             pass
         newer = {**schemas(), max(schemas()) + 1: "SELECT 1;"}
         with mock.patch("bridge.check_state.schemas", lambda: newer):
-            assert "of an older version" in await self.refused(config(self.file), make=False)
+            assert "of an older version" in await self.refused(config(self.file), "refuse")
 
     async def test_what_is_no_state_file_is_a_sentence(self) -> None:
         with closing(sqlite3.connect(self.file)) as db:
             db.execute("PRAGMA application_id = 7")
             db.commit()
 
-        assert "another program" in await self.refused(config(self.file), make=True)
+        assert "another program" in await self.refused(config(self.file), "make")
 
     async def test_a_mailbox_is_let_go_whatever_happens(self) -> None:
         upstream = type(UPSTREAM)("imap", "none", "127.0.0.1", free_port())

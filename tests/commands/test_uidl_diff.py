@@ -49,8 +49,9 @@ def test_messages_that_the_old_server_never_had_are_no_difference_of_uidls() -> 
 
 
 def test_what_came_went_and_changed_upstream_is_told() -> None:
-    house = House(["gone", "hidden", "back", "stays"])
+    house = House(["gone", "hidden", "back", "stays hidden"])
     house.source.messages[3].deleted = True
+    house.source.messages[4].deleted = True
     before = house.log_in()
     del house.source.messages[1]
     house.source.messages[2].deleted = True

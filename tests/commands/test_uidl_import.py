@@ -132,6 +132,15 @@ def test_a_uidl_that_once_named_another_message_is_refused_and_nothing_is_writte
 
     assert house.uidls() == before
 
+    bring(house, [evolve(old(["one"])[0], uidl="00000007-00000002"), *old(["two"])], force=True)
+    assert house.uidls() == {1: before[1], 2: "old-two"}
+    assert house.terminal.said[-1] == "1 UIDL written"
+
+
+def test_where_nothing_is_recognised_nothing_is_called_done() -> None:
+    with pytest.raises(CommandRefused, match="none of the old messages was recognised"):
+        bring(House(["one"]), old(["two"]), force=True)
+
 
 def test_a_mailbox_that_changed_while_the_owner_read_is_listed_again_first() -> None:
     house = House(["one", "two"])
@@ -177,6 +186,19 @@ def test_what_was_learned_of_the_headers_is_kept() -> None:
     assert memory.learned_to == 2
     fingerprints = done(house.store.fingerprints(house.account.key, memory.incarnation))
     assert set(fingerprints) == {1, 2}
+
+
+def test_what_was_not_learned_is_learned_later() -> None:
+    house = House(["one", "two"])
+    house.log_in()
+    known = done(house.source.fingerprints([1]))
+    done(house.store.learn(house.account.key, 1, true_sizes={}, fingerprints=known, learned_to=1))
+
+    bring(house, [OldMessage(uidl="x", uid=2)])
+
+    memory = house.memory()
+    assert memory is not None
+    assert memory.learned_to == 1
 
 
 def test_a_list_with_uids_asks_for_no_header() -> None:

@@ -100,6 +100,7 @@ def test_of_a_search_only_what_it_found_before_is_known() -> None:
 
     assert "the search of this view is asked upstream at each login" in lines[1]
     assert [line.split()[1] for line in lines if line.split()[0] == "1"] == ["00000007-00000002"]
+    assert lines[-1] == "2 messages, 1 of them listed"
 
 
 def test_a_renumbering_that_waits_for_an_answer_is_told() -> None:
