@@ -62,6 +62,12 @@ class Bridge:
     def open_files(self) -> int:
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
+    def until_ended(self, seconds: float = _PATIENCE) -> None:
+        """Returns when it has ended by itself."""
+        self._child.pause(seconds)
+        if self._child.running():
+            raise AssertionError(f"the bridge did not end within {seconds:g} s")
+
     def kill(self) -> None:
         """Ends it as a power cut does: at once, with nothing tidied up."""
         self._killed = True

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from tests.peers.child import free_port
@@ -58,6 +59,13 @@ class Gate:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+
+    def until_left(self, seconds: float = 60) -> None:
+        """Returns when no connection is open: the bridge has done what it does behind a client's back."""
+        deadline = time.monotonic() + seconds
+        while self._ends:
+            assert time.monotonic() < deadline, "the bridge keeps its connection"
+            time.sleep(0.01)  # noqa: TID251  # what it waits for is another process
 
     def _count(self, octets: int, *, from_bridge: bool) -> None:
         with self._lock:

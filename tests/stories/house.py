@@ -54,14 +54,14 @@ class House:
         self.within = within
         self.door = door
         self.address = door.port
-        self._port = free_port()
+        self.port = free_port()
         self._running = contextlib.ExitStack()
-        self.bridge = self.start()
+        self.bridge: Bridge
 
     def start(self) -> Bridge:
         config = CONFIG % (self.top, self.address, MAIL, self.more)
         self.bridge = self._running.enter_context(
-            bridge(self.folder, config=config, port=self._port, within=self.within)
+            bridge(self.folder, config=config, port=self.port, within=self.within)
         )
         return self.bridge
 
@@ -74,7 +74,7 @@ class House:
 
     def session(self, suffix: str = "", *, before: str = "") -> Pop3:
         """Behind the login of the mailbox's user, with a view's words around its name."""
-        client = Pop3(self._port)
+        client = Pop3(self.port)
         client.do(f"USER {before}{self.mailbox.user}{suffix}")
         client.do(f"PASS {self.mailbox.password}")
         return client
@@ -96,11 +96,19 @@ class House:
 
 @contextlib.contextmanager
 def house_on(
-    server: ManyUsersServer, folder: Path, more: str = "", *, top: str = "", within: Sequence[str] = ()
+    server: ManyUsersServer,
+    folder: Path,
+    more: str = "",
+    *,
+    top: str = "",
+    within: Sequence[str] = (),
+    start: bool = True,
 ) -> Iterator[House]:
     with gate(server.port) as door:
         house = House(folder, server, door, more, top, within)
         try:
+            if start:
+                house.start()
             yield house
         finally:
             house.close()

@@ -23,9 +23,11 @@ def polled(house: House) -> tuple[list[str], int, int]:
     turns, octets, began = house.door.turns, house.door.octets, perf_counter()
     with house.session() as client:
         uidls = list(client.uidls().values())
+        seconds = perf_counter() - began
         client.quit()
+    house.door.until_left()
     turns, octets = house.door.turns - turns, house.door.octets - octets
-    print(f"{len(uidls)} messages: {turns} round trips, {octets} octets, {perf_counter() - began:.3f} s")
+    print(f"{len(uidls)} messages in {seconds:.3f} s; {turns} round trips, {octets} octets, what follows QUIT included")
     return uidls, octets, turns
 
 
