@@ -41,7 +41,7 @@ LAST_UID = 2**32 - 1
 def selecting(connection: ImapConnection, mailbox: str, known: Listing | None = None) -> Select:
     """SELECT that brings as much as the server can tell along."""
     has = connection.client.capabilities
-    if known is not None and len(known) and known.highestmodseq and {"ENABLE", "QRESYNC"} <= has:
+    if known is not None and known.highestmodseq and {"ENABLE", "QRESYNC"} <= has:
         return Select(mailbox, since=(known.uidvalidity, known.highestmodseq))
     return Select(mailbox, condstore="CONDSTORE" in has or "QRESYNC" in has)
 
@@ -82,8 +82,6 @@ class Roll:
     # Everything
 
     async def _afresh(self) -> Listing:
-        self._rows = Listing(UidValidity(0))
-        self._expunges = self._connection.mailbox.expunges
         return await self._settled(await self._fetch("1:*"))
 
     async def _settled(self, fetched: Answer) -> Listing:
@@ -128,7 +126,6 @@ class Roll:
                 return None
             if not left or any(_row(listing, self._rows.uids[row]) is not None for row in seen):
                 return listing
-            self._rows = Listing(UidValidity(0))
             fetched = await self._fetch(uid_set(samples(left)))
         raise ListingIncomplete("upstream does not show the messages that it says it has; try again later")
 

@@ -253,8 +253,8 @@ class MailServer(Protocol):
         asked = re.fullmatch(r'("[^"]*"|[^ ]+)(?: \((CONDSTORE|QRESYNC \((\d+) (\d+)\))\))?', rest)
         if asked is None or (asked[2] == "CONDSTORE" and not self._can("CONDSTORE")):
             raise Refused("BAD no such parameter")
-        if asked[3] and "QRESYNC" not in self._enabled:
-            raise Refused("BAD enable it first")
+        if asked[3] and ("QRESYNC" not in self._enabled or "0" in asked.group(3, 4)):
+            raise Refused("BAD enable it first, and give numbers from 1")
         folder = self._folder = self._found(asked[1])
         self._selected = sorted(folder.messages)
         lines = [f"* {len(self._selected)} EXISTS", f"* OK [PERMANENTFLAGS ({folder.permanent})] kept"]
@@ -263,7 +263,7 @@ class MailServer(Protocol):
         if self._store.says_uidnext:
             lines.append(f"* OK [UIDNEXT {folder.uidnext}] next")
         if self._can("CONDSTORE"):
-            lines.append(f"* OK [HIGHESTMODSEQ {folder.modseq}] highest")
+            lines.append(f"* OK [HIGHESTMODSEQ {folder.modseq}] highest" if folder.modseq else "* OK [NOMODSEQ] none")
         if self._can("OBJECTID"):
             lines.append(f"* OK [MAILBOXID ({folder.mailbox_id})] it is")
         if asked[3] and int(asked[3]) == folder.uidvalidity:

@@ -7,7 +7,7 @@ import contextlib
 from bridge.maildrop.errors import ListingIncomplete, Trouble
 from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC, Fault, Store
 from tests.upstream.network import NetworkTestCase
-from tests.upstream.session import Session, mail, on, with_many
+from tests.upstream.session import Session, mail, on, refusing, with_many
 
 
 class ListingTest(NetworkTestCase):
@@ -75,6 +75,14 @@ class ListingTest(NetworkTestCase):
             trouble = self.refused(store)
             self.assertIsInstance(trouble, ListingIncomplete)
             self.assertEqual(trouble.detail, "done")
+
+    def test_nor_is_one_that_says_it_is_empty(self) -> None:
+        """It may have lost its index."""
+        store = Store()
+        store.edit = refusing("UID FETCH", "UID SEARCH", status="NO [SERVERBUG] oops")
+        self.assertIsInstance(self.refused(store), ListingIncomplete)
+        store.edit = refusing("UID FETCH", status="NO nothing there")
+        self.assertEqual(len(Session(store).list()), 0)
 
     def test_rows_that_are_missing_are_asked_for(self) -> None:
         """Courier, Yahoo and others have left rows out of a long FETCH."""

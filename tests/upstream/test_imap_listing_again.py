@@ -82,6 +82,14 @@ class NewsTest(Again):
             ],
         )
 
+    def test_qresync_is_used_only_as_its_rfc_allows(self) -> None:
+        """Not without ENABLE, and not in a mailbox that keeps no modseqs."""
+        for words, modseq in ((f"{BARE} CONDSTORE QRESYNC", 5), (QRESYNC, 0)):
+            store = with_many(5, capabilities=words)
+            store.inbox.modseq = modseq
+            self.check(store, Session(store).list())
+            self.assertEqual((asked(store)[0], len(asked(store))), ('SELECT "INBOX" (CONDSTORE)', 3))
+
     def test_new_mail(self) -> None:
         for store, known in self.each(5):
             store.inbox.append(mail("new"))
@@ -103,6 +111,7 @@ class NewsTest(Again):
             store.inbox.remove(1, 2, 3)
             again = self.listed(store, known)
             self.assertEqual((len(again), again.uidnext), (0, 4 if store.says_uidnext else 0))
+            self.assertNotIn(MISSING, "".join(store.commands))
 
     def test_marks_come_and_go_from_poll_to_poll(self) -> None:
         """S7: whoever set them, and wherever."""
