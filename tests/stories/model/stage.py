@@ -40,6 +40,7 @@ class Stage:
     mailbox: Mailbox
     user: ImapUser
     onlooker: Onlooker
+    way: str = ""
     exists: bool = True
     visits: list[Visit] = field(factory=list)
     letters: int = 0
@@ -68,7 +69,7 @@ class Stage:
     def enter(self, *, retrieve_all: bool) -> Visit:
         """A login, with its listing judged."""
         self.told["logins"] += 1
-        client = self.world.session(self.policy, self.mailbox)
+        client = self.world.session(self.policy, self.mailbox, self.way)
         visit = Visit(client, [])
         self.visits.append(visit)
         uidls, sizes = client.uidls(), client.sizes()
@@ -161,8 +162,8 @@ class Stage:
         self._stack.close()
 
 
-def stage(world: World, policy: str) -> Stage:
-    """A new user with an empty mailbox."""
+def stage(world: World, policy: str, way: str = "") -> Stage:
+    """A new user with an empty mailbox, and the way the bridge takes there."""
     assert world.bridge.running()
     world.examples += 1
     mailbox = world.server.new_mailbox()
@@ -173,7 +174,7 @@ def stage(world: World, policy: str) -> Stage:
             user.create(name)
         with contextlib.suppress(Missing):
             onlooker.read(TRASH)
-        return Stage(world, policy, _truth(world, policy), mailbox, user, onlooker, stack=stack)
+        return Stage(world, policy, _truth(world, policy), mailbox, user, onlooker, way, stack=stack)
     except BaseException:
         stack.close()
         raise

@@ -16,7 +16,7 @@ from tests.peers.servers.cyrus import Cyrus
 from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.imap_server import ManyUsersServer
 from tests.stories.model.machine import ModelTest
-from tests.stories.model.world import Abilities, world
+from tests.stories.model.world import Abilities, World, running
 
 SHRINK = "POPBRIDGE_SHRINK" in os.environ
 SOAK = int(os.environ.get("POPBRIDGE_EXAMPLES", "0"))
@@ -27,7 +27,7 @@ LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 
 def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None) -> Counter[str]:
     told: Counter[str] = Counter()
-    with world(server, folder, abilities or Abilities()) as here:
+    with running(World(server, folder, abilities or Abilities())) as here:
         machine = type("Model", (ModelTest,), {"world": here, "told": told})
         run_state_machine_as_test(
             machine,

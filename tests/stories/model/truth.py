@@ -138,7 +138,10 @@ class Truth:
             new.due = old.uidl if sure else None
             new.may_inherit = frozenset(old_uidls.get(key, ()))
             new.kept = old.kept and sure
-            new.may_be_kept = old.may_be_kept or (old.kept and not sure) or old.fate is not Fate.STAYS
+            # Of copies that are alike nobody can tell which one was kept.
+            twins = [c for c in self.remembered if c.letter.key == key]
+            doubtful = any(c.kept or c.may_be_kept for c in (old, *twins)) and not new.kept
+            new.may_be_kept = doubtful or old.fate is not Fate.STAYS
             new.fate = Fate.STAYS if old.fate is Fate.STAYS else Fate.MAYBE
         self.copies = {new.uid: new for _, new in kept_in_order}
         self.holder = {}

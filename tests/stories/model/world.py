@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -16,11 +16,12 @@ from tests.stories.model.imap_user import WORK
 from tests.stories.pop3 import Pop3
 
 _HEAD = """
-state = "sqlite:popbridge.sqlite"
+state = "%s"
 [[listener]]
 pop3 = "127.0.0.1:{port}"
 [timeouts]
 refused_login_delay = "0.01s"
+%s
 """
 _ENTRY = """
 [[passthrough]]
@@ -50,23 +51,36 @@ class World:
     server: ManyUsersServer
     folder: Path
     abilities: Abilities = Abilities()
+    ways: Mapping[str, int] = field(factory=dict)
+    """Further ports that lead to the server; `policy` and name of the way make the domain of a login."""
+    timeouts: str = ""
+    state: str = "sqlite:popbridge.sqlite"
     port: int = field(factory=free_port)
     kills: int = 0
     examples: int = 0
     _bridge: Bridge | None = None
-    _idle: int = 0
+    _idle: int | None = None
     _running: contextlib.ExitStack = field(factory=contextlib.ExitStack)
 
     @property
     def bridge(self) -> Bridge:
         """Running, started again if it was killed."""
         if self._bridge is None:
-            text = _HEAD + "".join(
-                _ENTRY % (policy, self.server.port, WORK, policy, uidl) for policy, uidl in POLICIES.items()
-            )
-            self._bridge = self._running.enter_context(bridge(self.folder, config=text, port=self.port))
-            self._idle = _sockets(self._bridge.pid)
+            self._bridge = self._running.enter_context(bridge(self.folder, config=self._text(), port=self.port))
+            if self._idle is None:
+                Event().wait(0.5)  # whoever asked whether it listens has hung up
+                self._idle = _sockets(self._bridge.pid)
         return self._bridge
+
+    def _text(self) -> str:
+        ways = {"": self.server.port, **self.ways}
+        entries = [
+            _ENTRY % (policy + way, port, WORK, policy, uidl)
+            for policy, uidl in POLICIES.items()
+            for way, port in ways.items()
+            if policy != "keep" or self.state != "memory:"
+        ]
+        return _HEAD % (self.state, self.timeouts) + "".join(entries)
 
     def kill(self) -> None:
         """At once, with nothing tidied up."""
@@ -77,11 +91,11 @@ class World:
             with contextlib.redirect_stdout(io.StringIO()):  # its log goes on in the same file, and is shown at the end
                 self._running.close()
 
-    def session(self, policy: str, mailbox: Mailbox) -> Pop3:
+    def session(self, policy: str, mailbox: Mailbox, way: str = "") -> Pop3:
         """Behind its login, or Refused."""
         client = Pop3(self.bridge.port, seconds=20)
         try:
-            client.do(f"USER {mailbox.user}@{policy}")
+            client.do(f"USER {mailbox.user}@{policy}{way}")
             client.do(f"PASS {mailbox.password}")
         except BaseException:
             client.sock.close()
@@ -91,7 +105,9 @@ class World:
     def settled(self, sessions: int) -> bool:
         """Whether, soon, the bridge holds no more connections than these sessions need: nothing else goes on."""
         deadline = monotonic() + _PATIENCE
-        while _sockets(self.bridge.pid) > self._idle + 2 * sessions:  # one to the client and one upstream
+        pid = self.bridge.pid
+        assert self._idle is not None
+        while _sockets(pid) > self._idle + 2 * sessions:  # one to the client and one upstream
             if monotonic() > deadline:
                 return False
             Event().wait(0.002)
@@ -99,8 +115,8 @@ class World:
 
 
 @contextlib.contextmanager
-def world(server: ManyUsersServer, folder: Path, abilities: Abilities = Abilities()) -> Iterator[World]:
-    made = World(server, folder, abilities)
+def running(made: World) -> Iterator[World]:
+    """With its bridge, for the time of the block."""
     try:
         assert made.bridge.running()
         yield made
