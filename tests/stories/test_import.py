@@ -16,11 +16,12 @@ from tests.peers.clients.getmail import Getmail
 from tests.peers.clients.mpop import Mpop
 from tests.peers.clients.poplib_script import PoplibScript
 from tests.peers.clients.promises import require
-from tests.peers.clients.seam import Client, Pop3Account
+from tests.peers.clients.seam import Client, LoginRefusedError, Pop3Account
 from tests.peers.command import popbridge
 from tests.peers.servers.courier import Courier
 from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
+from tests.stories import mailboxes
 
 MESSAGES = 500
 FAST: tuple[Client, ...] = (PoplibScript(), Fetchmail("uidl"), Mpop())
@@ -146,6 +147,9 @@ def test_a_mailbox_that_moved_to_another_server_is_recognised_there(
     assert f"recognised: {len(messages)} of {len(messages)} (100.0 %)" in said
     with bridge(tmp_path, config=config) as running:
         assert fetched(client, new, running.port, state) == 1
+        mailboxes.number_as(dovecot_server, new.user, 4711)
+        assert mailboxes.uidvalidity(new) == 4711
+        assert fetched(client, new, running.port, state) == 0, "imported UIDLs outlive a new UIDVALIDITY"
 
 
 @pytest.mark.story
@@ -191,3 +195,32 @@ def _assert_shown(ask: Callable[..., tuple[int, str]], running: Bridge, mailbox:
     code, refused = ask("uidl", "accept", mailbox.user)
     assert (code, refused) == (1, "popbridge: no change of this mailbox waits for an answer\n")
     assert running.running()
+
+
+@pytest.mark.story
+def test_a_mailbox_full_of_strangers_is_shown_when_its_owner_has_said_so(tmp_path: Path, mailbox: Mailbox) -> None:
+    mailboxes.create(mailbox, "Mail")
+    mailbox.seed(sample()[5:35], "Mail")
+    config = _CONFIG.replace('{imap}"', '{imap}/Mail"').format(imap=mailbox.port)
+
+    def ask(*arguments: str) -> tuple[int, str]:
+        result = popbridge(tmp_path, *arguments, "--config", "popbridge.toml")
+        return result.returncode, result.stdout + result.stderr
+
+    with bridge(tmp_path, config=config) as running:
+        assert fetched(PoplibScript(), mailbox, running.port, tmp_path) == 30
+        mailboxes.rebuild(mailbox, "Mail", [])
+        mailbox.seed(sample()[55:85], "Mail")
+        with pytest.raises(LoginRefusedError, match="popbridge uidl accept"):
+            fetched(PoplibScript(), mailbox, running.port, tmp_path)
+
+        _, status = ask("status")
+        code, shown = ask("uidl", "show", mailbox.user)
+        accepted = ask("uidl", "accept", "--yes", mailbox.user)
+
+        assert "logins are refused until popbridge uidl accept" in status
+        assert (code, shown.splitlines()[-1]) == (0, "30 messages, 30 of them listed")
+        assert "renumbered upstream: UIDVALIDITY changed" in shown
+        assert accepted[0] == 0
+        assert fetched(PoplibScript(), mailbox, running.port, tmp_path) == 30
+        assert "renumbered" not in ask("status")[1]
