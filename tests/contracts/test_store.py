@@ -1,86 +1,38 @@
 # mypy: disallow-untyped-calls=False
 # (Twisted gives its assertions no types.)
-"""What every Store keeps, the one in memory included: tests of what stands above it may believe that one.
+"""What every Store remembers of listings and UIDLs, the one in memory included: so tests above it may believe that one.
 
 The same promises are held against both, and against a file that is closed and opened again before every question.
 """
 
 from array import array
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, cast
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
-from twisted.trial.unittest import TestCase
 
-from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.exceptions import exceptions
-from bridge.maildrop.journal import Entry, Stage
-from bridge.maildrop.listing import Listing
-from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
-from bridge.maildrop.retention import Policy
+from bridge.maildrop.journal import Stage
+from bridge.maildrop.memory import Issued, Moves, News, Viewing
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
-from bridge.state.memory import MemoryStore
-from bridge.state.sqlite import SqliteStore
-from bridge.state.store import Overtaken, Pending, Store, UidlTaken
-
-ALICE = SourceKey(AccountName("imaps://imap.example.org alice"))
-WORK = SourceKey(ALICE.account, SourceName("work"))
-BOB = SourceKey(AccountName("imaps://imap.example.org bob"))
-TEMPLATE = "{uidvalidity}.{uid}"
-OTHER_TEMPLATE = "UID{uid}-{uidvalidity}"
-
-
-def listing(uidvalidity: int, uids: Sequence[int]) -> Listing:
-    rows = Listing(UidValidity(uidvalidity), uidnext=max(uids, default=0) + 1, highestmodseq=2**63 - 1, mailbox_id="F1")
-    rows.add(uids, [100 * uid for uid in uids], [-1 if uid == 3 else uid for uid in uids], bytes(u % 2 for u in uids))
-    return rows
-
-
-def memory(uids: Sequence[int] = (), *, uidvalidity: int = 7, **more: Any) -> Memory:
-    settings = {"place": "imaps://imap.example.org alice", "highest": max(uids, default=0), "template": TEMPLATE}
-    return Memory(listing=listing(uidvalidity, uids), **{**settings, **more})
+from bridge.state.store import Overtaken, UidlTaken
+from tests.contracts.stores import (
+    ALICE,
+    BOB,
+    OTHER_TEMPLATE,
+    TEMPLATE,
+    WORK,
+    Contract,
+    OnMemory,
+    OnSqlite,
+    OnSqliteOpenedAgain,
+    entry,
+    learned,
+    listing,
+    memory,
+)
 
 
-def entry(uid: int, *, viewer: str = "", incarnation: int = 1, **more: Any) -> Entry:
-    settings = {"size": 100 * uid, "date": uid, "policy": Policy.TRASH}
-    return Entry(viewer=viewer, incarnation=incarnation, uid=uid, **{**settings, **more})
-
-
-def learned(*uids: int) -> dict[int, Fingerprint]:
-    return {uid: Fingerprint(b"" if uid == 1 else bytes([uid]) * 16, b"h" * 16, f"M{uid}") for uid in uids}
-
-
-class Contract:
-    """The promises. `store` comes from the class that is a test case too."""
-
-    store: Store
-    now = 1_700_000_000.5
-
-    async def refused(self, asked: "Awaitable[object]", error: type[Exception]) -> Exception:
-        try:
-            await asked
-        except error as refusal:
-            return refusal
-        raise AssertionError(f"it does not raise {error}")
-
-    async def first(self, uids: Sequence[int] = (1, 2, 3), key: SourceKey = ALICE, **more: Any) -> Memory:
-        news = News(**{name: more.pop(name) for name in ("given", "carried", "computed") if name in more})
-        return await self.store.remember(key, memory(uids, **more), news)
-
-    async def renewed(self, old: Memory, uids: Sequence[int], news: News, **more: Any) -> Memory:
-        """The mailbox was rebuilt with these UIDs."""
-        issued = (*old.issued, Issued(old.incarnation, old.listing.uidvalidity, old.highest, old.template))
-        settings = {"uidvalidity": 8, "incarnation": old.incarnation + 1, "issued": issued, **more}
-        return await self.store.remember(ALICE, evolve(memory(uids, **settings), version=old.version), news)
-
-    async def again(self, key: SourceKey = ALICE) -> Memory:
-        found = await self.store.recall(key)
-        assert found is not None
-        return found
+class Listings(Contract):
+    """Held by all three."""
 
     # Remembering.
 
@@ -210,6 +162,12 @@ class Contract:
             assert isinstance(error, UidlTaken)
             assert error.uidls == {uidl}
 
+    async def test_so_when_the_highest_uid_is_told_lower(self) -> None:
+        stored = await self.first((1, 2, 3), computed=["7.1", "7.2", "7.3"])
+        left = evolve(stored, listing=listing(7, (1,)), highest=1)
+        stored = await self.store.remember(ALICE, left, News(gone=[2, 3]))
+        await self.refused(self.store.remember(ALICE, stored, News(given={4: "7.3"})), UidlTaken)
+
     async def test_a_message_may_be_given_its_own_uidl_again(self) -> None:
         stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
         stored = await self.store.remember(ALICE, stored, News(given={1: "a", 2: "7.2"}, computed=["7.3"]))
@@ -319,244 +277,14 @@ class Contract:
         assert await self.store.journal(ALICE) == waiting
         assert await self.store.viewing(ALICE, "") is None
 
-    # Learning.
 
-    async def test_what_is_learned_adds_up_and_makes_no_new_version(self) -> None:
-        stored = await self.first((1, 2, 3, 4))
-        await self.store.learn(ALICE, 1, true_sizes={1: 5}, fingerprints=learned(1, 2), learned_to=2)
-        await self.store.learn(ALICE, 1, true_sizes={1: 7, 3: 2**40}, fingerprints=learned(3), learned_to=1)
-        found = await self.again()
-        assert found == evolve(stored, true_sizes={1: 7, 3: 2**40}, learned_to=2)
-        assert await self.store.fingerprints(ALICE, 1) == learned(1, 2, 3)
-        await self.store.remember(ALICE, evolve(stored, true_sizes={2: 9}), News(columns=False))
-        assert (await self.again()).true_sizes == {1: 7, 3: 2**40}
-
-    async def test_of_another_incarnation_or_a_stranger_nothing_is_learned(self) -> None:
-        stored = await self.first()
-        for key, incarnation in ((ALICE, 2), (BOB, 1)):
-            await self.store.learn(key, incarnation, true_sizes={1: 5}, fingerprints=learned(1), learned_to=3)
-        assert await self.again() == stored
-        assert await self.store.recall(BOB) is None
-
-    async def test_of_gone_messages_nothing_stays_known(self) -> None:
-        stored = await self.first((1, 2, 3))
-        for _ in range(2):
-            await self.store.learn(ALICE, 1, true_sizes={1: 5, 2: 6}, fingerprints=learned(1, 2), learned_to=3)
-            await self.store.keep(ALICE, "a", 1, [1, 2])
-            left = evolve(stored, listing=listing(7, (2, 3)))
-            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2))
-            stored = await self.store.remember(ALICE, left, News(gone=[1]))
-            assert (await self.again()).true_sizes == {2: 6}
-            assert await self.store.fingerprints(ALICE, 1) == learned(2)
-            shown = Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), kept=frozenset({2}), floor=2)  # but its rank
-            assert await self.store.viewing(ALICE, "a") == shown
-
-    # Viewers.
-
-    async def test_each_viewer_has_its_own_order_and_deletions(self) -> None:
-        await self.first((1, 2, 3))
-        await self.store.keep(ALICE, "a", 1, [1])
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})))
-        await self.store.keep(ALICE, "a", 1, [2, 1, 2])
-        await self.store.show(ALICE, "b", Viewing(incarnation=1))
-        shown = Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({1, 2}))
-        assert await self.store.viewing(ALICE, "a") == shown
-        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1)
-        assert await self.store.viewing(ALICE, "c") is None
-
-    async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
-        await self.first()
-        for key, incarnation in ((ALICE, 2), (BOB, 1)):
-            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation)), Overtaken)
-            await self.refused(self.store.keep(key, "", incarnation, [1]), Overtaken)
-            await self.refused(self.store.write_down(key, [entry(1, incarnation=incarnation)]), Overtaken)
-        assert await self.store.viewing(ALICE, "") is None
-        assert await self.store.pending() == []
-
-    # The journal.
-
-    async def test_an_entry_waits_until_it_is_struck(self) -> None:
-        await self.first((1, 2, 3))
-        marked = [entry(uid, viewer="scanner", due=0.1 + uid, policy=policy) for uid, policy in enumerate(Policy, 1)]
-        written = await self.store.write_down(ALICE, marked)
-        assert [evolve(e, id=0) for e in written] == marked
-        assert len({e.id for e in written} - {0}) == len(marked)
-        assert await self.store.journal(ALICE) == written
-        assert await self.store.journal(WORK) == []
-        sent = evolve(written[0], stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
-        await self.store.advance([sent, evolve(written[1], stage=Stage.FLAGGED)])
-        await self.store.strike(written[2:])
-        assert await self.store.journal(ALICE) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
-
-    async def test_only_stage_due_and_modseq_advance(self) -> None:
-        await self.first()
-        written = await self.store.write_down(ALICE, [entry(1)])
-        await self.store.advance([evolve(written[0], size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
-        assert await self.store.journal(ALICE) == written
-
-    async def test_what_was_struck_stays_struck(self) -> None:
-        await self.first()
-        written = await self.store.write_down(ALICE, [entry(1)])
-        await self.store.strike(written)
-        await self.store.advance(written)
-        await self.store.strike(written)
-        await self.store.give_up(ALICE, written)
-        assert await self.store.journal(ALICE) == []
-        assert await self.store.viewing(ALICE, "") is None
-        later = await self.store.write_down(ALICE, [entry(2)])
-        assert later[0].id != written[0].id
-
-    async def test_a_message_waits_only_once(self) -> None:
-        await self.first()
-        await self.first((1,), WORK, uidvalidity=9)
-        others = await self.store.write_down(WORK, [entry(1)])
-        old = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2)])
-        new = await self.store.write_down(ALICE, [entry(1, viewer="b")])
-        assert await self.store.journal(ALICE) == [old[1], *new]
-        assert await self.store.journal(WORK) == others
-        await self.store.strike(old[:1])
-        assert await self.store.journal(ALICE) == [old[1], *new]
-
-    async def test_what_is_given_up_is_kept_from_who_deleted_it(self) -> None:
-        await self.first()
-        written = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2, viewer="b"), entry(3)])
-        await self.store.give_up(WORK, written)
-        await self.store.give_up(ALICE, written[:2])
-        assert await self.store.journal(ALICE) == written[2:]
-        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=1, kept=frozenset({1}))
-        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1, kept=frozenset({2}))
-
-    async def test_a_gone_messages_entry_is_struck_by_who_wrote_it(self) -> None:
-        stored = await self.first((1, 2))
-        written = await self.store.write_down(ALICE, [entry(1)])
-        await self.store.remember(ALICE, evolve(stored, listing=listing(7, (2,))), News(gone=[1]))
-        assert await self.store.journal(ALICE) == written
-        await self.store.give_up(ALICE, written)
-        assert await self.store.viewing(ALICE, "") is None
-
-    async def test_what_waits_is_counted_with_its_age(self) -> None:
-        await self.first()
-        await self.first(key=BOB)
-        old = await self.store.write_down(BOB, [entry(1), entry(2)])
-        self.now += 60
-        await self.store.write_down(ALICE, [entry(1)])
-        await self.store.write_down(BOB, [entry(3)])
-        start = Contract.now
-        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 3, start)]
-        await self.store.strike(old)
-        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 1, start + 60)]
-
-    # The owner's word.
-
-    async def test_the_owners_word_holds_for_the_next_change(self) -> None:
-        stored = await self.first()
-        assert await self.store.accept(ALICE)
-        found = await self.again()
-        assert found == evolve(stored, accepted=True)
-        changed = await self.store.remember(ALICE, found, News(columns=False))
-        assert not changed.accepted
-        assert not (await self.again()).accepted
-
-    async def test_an_imported_list_overrides_what_messages_had(self) -> None:
-        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
-        await self.store.import_uidls(ALICE, 1, {1: "old-1", 2: "old-2", 9: "old-9"})
-        found = await self.again()
-        assert found == evolve(stored, version=2, exceptions=exceptions({1: "old-1", 2: "old-2"}))
-        await self.refused(self.store.remember(ALICE, stored, News()), Overtaken)
-        for uidl in ("a", "7.2", "old-1", "old-2"):
-            await self.refused(self.store.remember(ALICE, found, News(given={3: uidl})), UidlTaken)
-        await self.store.import_uidls(ALICE, 1, {1: "a", 2: "7.2", 3: "old-9"})
-        assert dict((await self.again()).exceptions.items()) == {1: "a", 2: "7.2", 3: "old-9"}
-
-    async def test_an_import_that_cannot_be_changes_nothing(self) -> None:
-        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
-        for key, incarnation in ((ALICE, 2), (BOB, 1)):
-            await self.refused(self.store.import_uidls(key, incarnation, {1: "x"}), Overtaken)
-        lists: tuple[Mapping[int, str], ...] = ({2: "a"}, {2: "x", 1: "x"}, {2: "x", 3: "7.2"})
-        for uidls in lists:
-            await self.refused(self.store.import_uidls(ALICE, 1, uidls), UidlTaken)
-        assert await self.again() == evolve(stored, exceptions=exceptions({1: "a"}))
-
-    # The end.
-
-    async def test_after_the_end_nothing_is_promised(self) -> None:
-        await self.first()
-        await self.store.close()
-        await self.store.close()
-        asks: tuple[Callable[[], Deferred[Any]], ...] = (
-            lambda: self.store.recall(ALICE),
-            lambda: self.store.write_down(ALICE, [entry(1)]),
-            self.store.pending,
-        )
-        for ask in asks:
-            await self.refused(ask(), StateUnavailable)
+class ListingsOnMemory(Listings, OnMemory):
+    pass
 
 
-class OnMemory(Contract, TestCase):
-    def setUp(self) -> None:
-        self.store = MemoryStore(lambda: self.now)
-
-    async def test_it_does_not_claim_to_last(self) -> None:
-        assert not self.store.durable
+class ListingsOnSqlite(Listings, OnSqlite):
+    pass
 
 
-class _Reactor:
-    """Twisted's, with a clock of the test's."""
-
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        # The reactor of the test run; imported where a reactor is really needed.
-        from twisted.internet import reactor  # noqa: PLC0415, TID251  # threads need a real one
-
-        self.callFromThread = cast("IReactorFromThreads", reactor).callFromThread
-        self.seconds = seconds
-
-
-class OnSqlite(Contract, TestCase):
-    timeout = 60
-
-    def setUp(self) -> None:
-        directory = TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name, "state.sqlite")
-        self.store = self.opened()
-        self.addCleanup(self.store.close)
-
-    def opened(self) -> Store:
-        return SqliteStore.open(self.path, _Reactor(lambda: self.now))
-
-    async def test_it_claims_to_last(self) -> None:
-        assert self.store.durable
-
-
-class OnSqliteOpenedAgain(OnSqlite):
-    """Before every question."""
-
-    def opened(self) -> Store:
-        return cast("Store", _Reopening(super().opened))
-
-
-class _Reopening:
-    def __init__(self, opened: Callable[[], Store]) -> None:
-        self._opened = opened
-        self._store = opened()
-        self._closed = False
-
-    @property
-    def durable(self) -> bool:
-        return self._store.durable
-
-    def close(self) -> Deferred[None]:
-        self._closed = True
-        return self._store.close()
-
-    def __getattr__(self, name: str) -> Callable[..., Deferred[Any]]:
-        def ask(*args: Any, **kwargs: Any) -> Deferred[Any]:
-            return Deferred.fromCoroutine(self._ask(name, args, kwargs))
-
-        return ask
-
-    async def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self._closed:
-            await self._store.close()
-            self._store = self._opened()
-        return await getattr(self._store, name)(*args, **kwargs)
+class ListingsOnSqliteOpenedAgain(Listings, OnSqliteOpenedAgain):
+    pass

@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ import pytest
 from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.memory import Memory, News
+from bridge.maildrop.memory import Memory, News, Viewing
 from bridge.maildrop.retention import Policy
 from bridge.names import AccountName, SourceKey, UidValidity
 from bridge.state.faults import StateUnusable
@@ -102,6 +104,25 @@ def test_each_write_is_on_the_disk_before_it_is_answered(store: SqliteStore, pum
         return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode", "foreign_keys")]
 
     assert pump.wait(store._writer.ask(settings)) == [2, "wal", 1]
+    assert store.durable
+
+
+def test_what_the_caller_does_to_its_values_while_they_wait_changes_nothing(store: SqliteStore, pump: Pump) -> None:
+    go = threading.Event()
+    store._writer.ask(lambda _: go.wait(10))
+    made, given, ranks = memory(3), {1: "one"}, array("I", [3, 1])
+    asked = store.remember(KEY, made, News(given=given))
+    shown = store.show(KEY, "", Viewing(incarnation=1, ranks=ranks))
+    made.listing.without([1])
+    given[2] = "two"
+    ranks.pop()
+    go.set()
+    pump.wait(asked)
+    pump.wait(shown)
+    found, viewing = pump.wait(store.recall(KEY)), pump.wait(store.viewing(KEY, ""))
+    assert found is not None
+    assert viewing is not None
+    assert (len(found.listing), dict(found.exceptions.items()), list(viewing.ranks)) == (3, {1: "one"}, [3, 1])
 
 
 # What keeps it from starting.

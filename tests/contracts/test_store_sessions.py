@@ -1,0 +1,219 @@
+# mypy: disallow-untyped-calls=False
+# (Twisted gives its assertions no types.)
+"""What every Store keeps for sessions: what they learn, show and delete, and the owner's word (see test_store.py)."""
+
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from bridge.maildrop.errors import StateUnavailable
+from bridge.maildrop.exceptions import exceptions
+from bridge.maildrop.journal import Stage
+from bridge.maildrop.memory import News, Viewing
+from bridge.maildrop.retention import Policy
+from bridge.state.store import Overtaken, Pending, UidlTaken
+from tests.contracts.stores import (
+    ALICE,
+    BOB,
+    WORK,
+    Contract,
+    OnMemory,
+    OnSqlite,
+    OnSqliteOpenedAgain,
+    entry,
+    learned,
+    listing,
+)
+
+
+class Sessions(Contract):
+    """Held by all three."""
+
+    # Learning.
+
+    async def test_what_is_learned_adds_up_and_makes_no_new_version(self) -> None:
+        stored = await self.first((1, 2, 3, 4))
+        await self.store.learn(ALICE, 1, true_sizes={1: 5}, fingerprints=learned(1, 2), learned_to=2)
+        await self.store.learn(ALICE, 1, true_sizes={1: 7, 3: 2**40}, fingerprints=learned(3), learned_to=1)
+        found = await self.again()
+        assert found == evolve(stored, true_sizes={1: 7, 3: 2**40}, learned_to=2)
+        assert await self.store.fingerprints(ALICE, 1) == learned(1, 2, 3)
+        await self.store.remember(ALICE, evolve(stored, true_sizes={2: 9}), News(columns=False))
+        assert (await self.again()).true_sizes == {1: 7, 3: 2**40}
+
+    async def test_of_another_incarnation_or_a_stranger_nothing_is_learned(self) -> None:
+        stored = await self.first()
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.store.learn(key, incarnation, true_sizes={1: 5}, fingerprints=learned(1), learned_to=3)
+        assert await self.again() == stored
+        assert await self.store.recall(BOB) is None
+
+    async def test_of_gone_messages_nothing_stays_known(self) -> None:
+        stored = await self.first((1, 2, 3))
+        for _ in range(2):
+            await self.store.learn(ALICE, 1, true_sizes={1: 5, 2: 6}, fingerprints=learned(1, 2), learned_to=3)
+            await self.store.keep(ALICE, "a", 1, [1, 2])
+            left = evolve(stored, listing=listing(7, (2, 3)))
+            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2))
+            stored = await self.store.remember(ALICE, left, News(gone=[1]))
+            assert (await self.again()).true_sizes == {2: 6}
+            assert await self.store.fingerprints(ALICE, 1) == learned(2)
+            shown = Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), kept=frozenset({2}), floor=2)  # but its rank
+            assert await self.store.viewing(ALICE, "a") == shown
+        await self.store.keep(ALICE, "a", 1, [1])
+        assert await self.store.viewing(ALICE, "a") == shown
+
+    # Viewers.
+
+    async def test_each_viewer_has_its_own_order_and_deletions(self) -> None:
+        await self.first((1, 2, 3))
+        await self.store.keep(ALICE, "a", 1, [1])
+        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})))
+        await self.store.keep(ALICE, "a", 1, [2, 1, 2])
+        await self.store.show(ALICE, "b", Viewing(incarnation=1))
+        shown = Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({1, 2}))
+        assert await self.store.viewing(ALICE, "a") == shown
+        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1)
+        assert await self.store.viewing(ALICE, "c") is None
+
+    async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
+        await self.first()
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation)), Overtaken)
+            await self.refused(self.store.keep(key, "", incarnation, [1]), Overtaken)
+            await self.refused(self.store.write_down(key, [entry(1, incarnation=incarnation)]), Overtaken)
+        assert await self.store.viewing(ALICE, "") is None
+        assert await self.store.pending() == []
+
+    # The journal.
+
+    async def test_an_entry_waits_until_it_is_struck(self) -> None:
+        await self.first((1, 2, 3))
+        marked = [entry(uid, viewer="scanner", due=0.1 + uid, policy=policy) for uid, policy in enumerate(Policy, 1)]
+        written = await self.store.write_down(ALICE, marked)
+        assert [evolve(e, id=0) for e in written] == marked
+        assert len({e.id for e in written} - {0}) == len(marked)
+        assert await self.store.journal(ALICE) == written
+        assert await self.store.journal(WORK) == []
+        sent = evolve(written[0], stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
+        await self.store.advance([sent, evolve(written[1], stage=Stage.FLAGGED)])
+        await self.store.strike(written[2:])
+        assert await self.store.journal(ALICE) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
+
+    async def test_only_stage_due_and_modseq_advance(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.advance([evolve(written[0], size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
+        assert await self.store.journal(ALICE) == written
+
+    async def test_what_was_struck_stays_struck(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.strike(written)
+        await self.store.advance(written)
+        await self.store.strike(written)
+        await self.store.give_up(ALICE, written)
+        assert await self.store.journal(ALICE) == []
+        assert await self.store.viewing(ALICE, "") is None
+        later = await self.store.write_down(ALICE, [entry(2)])
+        assert later[0].id != written[0].id
+
+    async def test_a_message_waits_only_once(self) -> None:
+        await self.first()
+        await self.first((1,), WORK, uidvalidity=9)
+        others = await self.store.write_down(WORK, [entry(1)])
+        old = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2)])
+        new = await self.store.write_down(ALICE, [entry(1, viewer="b")])
+        assert await self.store.journal(ALICE) == [old[1], *new]
+        assert await self.store.journal(WORK) == others
+        await self.store.strike(old[:1])
+        assert await self.store.journal(ALICE) == [old[1], *new]
+
+    async def test_what_is_given_up_is_kept_from_who_deleted_it(self) -> None:
+        await self.first()
+        written = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2, viewer="b"), entry(3)])
+        await self.store.give_up(WORK, written)
+        await self.store.give_up(ALICE, written[:2])
+        assert await self.store.journal(ALICE) == written[2:]
+        assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=1, kept=frozenset({1}))
+        assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1, kept=frozenset({2}))
+
+    async def test_a_gone_messages_entry_is_struck_by_who_wrote_it(self) -> None:
+        stored = await self.first((1, 2))
+        written = await self.store.write_down(ALICE, [entry(1)])
+        await self.store.remember(ALICE, evolve(stored, listing=listing(7, (2,))), News(gone=[1]))
+        assert await self.store.journal(ALICE) == written
+        await self.store.give_up(ALICE, written)
+        assert await self.store.viewing(ALICE, "") is None
+
+    async def test_what_waits_is_counted_with_its_age(self) -> None:
+        await self.first()
+        await self.first(key=BOB)
+        old = await self.store.write_down(BOB, [entry(1), entry(2)])
+        self.now += 60
+        await self.store.write_down(ALICE, [entry(1)])
+        await self.store.write_down(BOB, [entry(3)])
+        start = Contract.now
+        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 3, start)]
+        await self.store.strike(old)
+        assert await self.store.pending() == [Pending(ALICE, 1, start + 60), Pending(BOB, 1, start + 60)]
+
+    # The owner's word.
+
+    async def test_the_owners_word_holds_for_the_next_change(self) -> None:
+        stored = await self.first()
+        assert await self.store.accept(ALICE)
+        found = await self.again()
+        assert found == evolve(stored, accepted=True)
+        changed = await self.store.remember(ALICE, found, News(columns=False))
+        assert not changed.accepted
+        assert not (await self.again()).accepted
+
+    async def test_an_imported_list_overrides_what_messages_had(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        await self.store.import_uidls(ALICE, 1, {1: "old-1", 2: "old-2", 9: "old-9"})
+        found = await self.again()
+        assert found == evolve(stored, version=2, exceptions=exceptions({1: "old-1", 2: "old-2"}))
+        await self.refused(self.store.remember(ALICE, stored, News()), Overtaken)
+        for uidl in ("a", "7.2", "old-1", "old-2"):
+            await self.refused(self.store.remember(ALICE, found, News(given={3: uidl})), UidlTaken)
+        await self.store.import_uidls(ALICE, 1, {1: "a", 2: "7.2", 3: "old-9"})
+        assert dict((await self.again()).exceptions.items()) == {1: "a", 2: "7.2", 3: "old-9"}
+
+    async def test_an_import_that_cannot_be_changes_nothing(self) -> None:
+        stored = await self.first(given={1: "a"}, computed=["7.2", "7.3"])
+        for key, incarnation in ((ALICE, 2), (BOB, 1)):
+            await self.refused(self.store.import_uidls(key, incarnation, {1: "x"}), Overtaken)
+        lists: tuple[Mapping[int, str], ...] = ({2: "a"}, {2: "x", 1: "x"}, {2: "x", 3: "7.2"})
+        for uidls in lists:
+            await self.refused(self.store.import_uidls(ALICE, 1, uidls), UidlTaken)
+        assert await self.again() == evolve(stored, exceptions=exceptions({1: "a"}))
+
+    # The end.
+
+    async def test_after_the_end_nothing_is_promised(self) -> None:
+        await self.first()
+        await self.store.close()
+        await self.store.close()
+        asks: tuple[Callable[[], Deferred[Any]], ...] = (
+            lambda: self.store.recall(ALICE),
+            lambda: self.store.write_down(ALICE, [entry(1)]),
+            self.store.pending,
+        )
+        for ask in asks:
+            await self.refused(ask(), StateUnavailable)
+
+
+class SessionsOnMemory(Sessions, OnMemory):
+    pass
+
+
+class SessionsOnSqlite(Sessions, OnSqlite):
+    pass
+
+
+class SessionsOnSqliteOpenedAgain(Sessions, OnSqliteOpenedAgain):
+    pass
