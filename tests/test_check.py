@@ -1,6 +1,9 @@
 """`popbridge check` at its cheapest level: addresses. Upstreams are looked at in `test_cli`, as an owner does."""
 
 import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -8,18 +11,33 @@ from twisted.internet.testing import MemoryReactorClock
 
 from bridge.check import check
 from bridge.config import Config, from_flags
+from bridge.state.migrate import migrate
 
 
-def config_for(address: str) -> Config:
+def config_for(address: str, state: str) -> Config:
     flags = {"pop3": [address], "pop3s": [], "upstream": ["imap://127.0.0.1:1"]}
-    return from_flags(**flags, state=None, delete=None, seen=None, certificate=None, key=None)
+    return from_flags(**flags, state=state, delete=None, seen=None, certificate=None, key=None)
 
 
-def said_of(address: str) -> list[str]:
+def said_of(address: str, state: str = "memory:") -> list[str]:
     said: list[str] = []
     reactor: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted has no types there
-    Deferred.fromCoroutine(check(config_for(address), reactor, said.append, None, None)).addErrback(lambda _: None)
+    checking = Deferred.fromCoroutine(check(config_for(address, state), reactor, said.append, None, None))
+    checking.addErrback(lambda _: None)
     return said
+
+
+def test_what_becomes_of_the_state_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "popbridge.sqlite"
+
+    assert "nothing survives" in said_of("127.0.0.1:0")[1]
+    assert said_of("127.0.0.1:0", f"sqlite:{file}")[1] == f"state {file}: not there yet, can be made"
+    assert not file.exists()
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        migrate(db, file)
+    assert said_of("127.0.0.1:0", f"sqlite:{file}")[1] == f"state {file}: fine"
+    file.write_bytes(b"no database" * 1000)
+    assert said_of("127.0.0.1:0", f"sqlite:{file}")[1] == f"state: {file} is no SQLite database"
 
 
 def test_a_free_address_is_called_free() -> None:
