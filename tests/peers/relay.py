@@ -65,6 +65,11 @@ class Relay:
         """Their verbs, since the relay was armed or reset last."""
         return list(self._exchanges)
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._connections)
+
     def reset(self) -> None:
         """Counts from 0 again, and lets everything through."""
         self._arm(-1, None, None)

@@ -41,6 +41,8 @@ class Stage:
     user: ImapUser
     onlooker: Onlooker
     way: str = ""
+    address: str | None = None
+    """The POP3 client's: failures of others do not slow it."""
     exists: bool = True
     visits: list[Visit] = field(factory=list)
     letters: int = 0
@@ -69,7 +71,7 @@ class Stage:
     def enter(self, *, retrieve_all: bool) -> Visit:
         """A login, with its listing judged."""
         self.told["logins"] += 1
-        client = self.world.session(self.policy, self.mailbox, self.way)
+        client = self.world.session(self.policy, self.mailbox, self.way, self.address)
         visit = Visit(client, [])
         self.visits.append(visit)
         uidls, sizes = client.uidls(), client.sizes()
@@ -174,7 +176,8 @@ def stage(world: World, policy: str, way: str = "") -> Stage:
             user.create(name)
         with contextlib.suppress(Missing):
             onlooker.read(TRASH)
-        return Stage(world, policy, _truth(world, policy), mailbox, user, onlooker, way, stack=stack)
+        address = f"127.1.{world.examples // 250 % 250}.{world.examples % 250 + 1}"
+        return Stage(world, policy, _truth(world, policy), mailbox, user, onlooker, way, address, stack=stack)
     except BaseException:
         stack.close()
         raise

@@ -91,9 +91,9 @@ class World:
             with contextlib.redirect_stdout(io.StringIO()):  # its log goes on in the same file, and is shown at the end
                 self._running.close()
 
-    def session(self, policy: str, mailbox: Mailbox, way: str = "") -> Pop3:
+    def session(self, policy: str, mailbox: Mailbox, way: str = "", address: str | None = None) -> Pop3:
         """Behind its login, or Refused."""
-        client = Pop3(self.bridge.port, seconds=20)
+        client = Pop3(self.bridge.port, seconds=20, source=address)
         try:
             client.do(f"USER {mailbox.user}@{policy}{way}")
             client.do(f"PASS {mailbox.password}")
