@@ -53,6 +53,10 @@ class Renumbered(Lasting):
     """The mailbox was replaced upstream and too few messages could be recognised; the owner decides (S4)."""
 
 
+class TooManyViews(Lasting):
+    """A login asks for one more view of a mailbox than are remembered."""
+
+
 class StateUnavailable(Trouble):
     """The bridge's own memory cannot be read or written now; nothing was promised on its account."""
 

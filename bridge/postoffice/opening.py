@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
 from bridge.events import Emit
-from bridge.maildrop.errors import MailboxReplaced
+from bridge.maildrop.errors import MailboxReplaced, TooManyViews
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Viewing
 from bridge.maildrop.source import Source
@@ -18,6 +18,9 @@ from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
 from bridge.postoffice.visit import Visit
 from bridge.state.store import Overtaken, Store
+
+VIEWERS_AT_MOST = 50
+"""Ways to look at one mailbox that are remembered: each may take some 400 KB for 100,000 messages."""
 
 
 class PostOffice:
@@ -58,6 +61,10 @@ class PostOffice:
         viewing = await store.viewing(key, account.viewer)
         if viewing is not None and viewing.incarnation != memory.incarnation:
             raise _replaced()
+        if viewing is None and account.viewer and await store.viewers(key) >= VIEWERS_AT_MOST:
+            raise TooManyViews(
+                f"this account has {VIEWERS_AT_MOST} views already; use one of them, written as it was before"
+            )
         found = await source.search(view.search) if view.search else None
         now = self._clock.seconds()
         shown = select(memory.listing, view, viewing, now=now, found=found, hidden=replayed.hidden)

@@ -256,6 +256,11 @@ class MemoryStore:
         return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept), floor=seen.floor)
 
     @_answer
+    def viewers(self, key: SourceKey) -> int:
+        source = self._find(key)
+        return sum(seen.ranks is not None or bool(seen.kept) for seen in source.viewers.values()) if source else 0
+
+    @_answer
     def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> None:
         viewers = self._at(key, viewing.incarnation).viewers
         seen = viewers.setdefault(viewer, _Viewer())

@@ -24,6 +24,14 @@ def viewing(db: sqlite3.Connection, key: SourceKey, viewer: str) -> Viewing | No
     return Viewing(incarnation=row["incarnation"], kept=kept) if kept else None
 
 
+def viewers(db: sqlite3.Connection, key: SourceKey) -> int:
+    row = find(db, key)
+    if row is None:
+        return 0
+    union = "SELECT viewer FROM viewing WHERE source = ? UNION SELECT viewer FROM kept WHERE source = ?"
+    return len(db.execute(union, (row["id"], row["id"])).fetchall())
+
+
 def show(
     db: sqlite3.Connection, key: SourceKey, viewer: str, incarnation: int, ranks: "array[int]", floor: int
 ) -> None:

@@ -117,6 +117,9 @@ class SqliteStore:
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]":
         return self._reader.ask(partial(sql_viewers.viewing, key=key, viewer=viewer))
 
+    def viewers(self, key: SourceKey) -> "Deferred[int]":
+        return self._reader.ask(partial(sql_viewers.viewers, key=key))
+
     def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
         show = partial(sql_viewers.show, key=key, viewer=viewer, incarnation=viewing.incarnation)
         return self._writer.ask(partial(show, ranks=viewing.ranks[:], floor=viewing.floor))

@@ -92,6 +92,9 @@ class Store(Protocol):
 
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]": ...
 
+    def viewers(self, key: SourceKey) -> "Deferred[int]":
+        """How many viewers something is remembered of."""
+
     def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
         """Store ranks and floor (not `kept`). Raises Overtaken in another incarnation."""
 

@@ -15,6 +15,7 @@ KINDS = [
     (errors.ListingIncomplete("x"), b"[SYS/TEMP] "),
     (errors.MailboxReplaced("x"), b"[SYS/TEMP] "),
     (errors.Renumbered("x"), b"[SYS/PERM] "),
+    (errors.TooManyViews("x"), b"[SYS/PERM] "),
     (errors.StateUnavailable("x"), b"[SYS/TEMP] "),
     (errors.NoSuchMessage("x"), b""),
     (errors.MessageMarked("x"), b""),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from bridge.maildrop.errors import MailboxReplaced, UpstreamUnavailable
@@ -145,8 +146,9 @@ def test_only_flagged_messages_wait_for_a_purge() -> None:
     written: list[Entry] = []
 
     class Watched(MemoryStore):
-        async def advance(self, entries: Sequence[Entry]) -> None:  # type: ignore[override]  # awaited all the same
+        def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
             written.extend(entries)
+            return succeed(None)
 
     work.written = True
     result(attempt(Watched(Clock().seconds), 0.0, work))

@@ -11,12 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Upstream
-from bridge.maildrop.errors import ListingIncomplete, MailboxReplaced, MessageMarked, StateUnavailable, TooManyDeletions
+from bridge.maildrop.errors import (
+    ListingIncomplete,
+    MailboxReplaced,
+    MessageMarked,
+    StateUnavailable,
+    TooManyDeletions,
+    TooManyViews,
+)
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Viewing
 from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber
-from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.opening import VIEWERS_AT_MOST, PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.state.memory import MemoryStore
 from bridge.state.store import Overtaken
@@ -140,3 +147,15 @@ def test_a_mailbox_replaced_while_it_is_opened_is_opened_anew_by_the_next_login(
         with pytest.raises(MailboxReplaced):
             ground.open(newest)
         assert ground.sources[-1].abandoned
+
+
+def test_a_login_cannot_fill_the_state_with_views() -> None:
+    ground = Ground(b"a", b"b")
+    views = [ground.seen_as(f"newest={n}", View(newest=n)) for n in range(1, VIEWERS_AT_MOST + 2)]
+    for account in views[:-1]:
+        ground.open(account)
+    with pytest.raises(TooManyViews):
+        ground.open(views[-1])
+    assert ground.sources[-1].abandoned
+    assert len(ground.uids(ground.open(views[0]))) == 1
+    assert len(ground.uids(ground.open())) == 2
