@@ -1,7 +1,9 @@
 """A POP3 session whose upstream fails once, at one exchange, and what a session after it must find (S6, S14-S17)."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from signal import SIGKILL
 from threading import Event
 from time import monotonic
 
@@ -53,8 +55,8 @@ def _prepare(made: Stage, cut: Cut) -> None:
         made.leave(made.enter(retrieve_all=True), learn=False)
 
 
-def tried(world: World, way: str, relay: Relay, cut: Cut) -> Came:
-    """The session with the cut, and those behind it. Raises Broken."""
+def tried(world: World, way: str, relay: Relay, cut: Cut, *, crash: bool = False) -> Came:
+    """The session with the cut, and those behind it; `crash`: the bridge is killed in that moment. Raises Broken."""
     made = stage(world, cut.policy, way)
     try:
         _prepare(made, cut)
@@ -62,8 +64,10 @@ def tried(world: World, way: str, relay: Relay, cut: Cut) -> Came:
         if cut.fault is None:
             relay.reset()
         else:
-            relay.fail_at(cut.exchange, cut.fault)
-        came = _session(made)
+            relay.fail_at(cut.exchange, cut.fault, (lambda: os.kill(world.bridge.pid, SIGKILL)) if crash else None)
+        came = _session(made, mortal=crash)
+        if crash:
+            made.kill()
         assert cut.fault is None or relay.fired(2.0), f"never reached: {relay.exchanges}"
         if cut.fault is None:
             _quiet(relay)
@@ -84,9 +88,13 @@ def _quiet(relay: Relay) -> None:
         Event().wait(0.002)
 
 
-def _session(made: Stage) -> Came:
+def _session(made: Stage, *, mortal: bool) -> Came:
     try:
         client = made.world.session(made.policy, made.mailbox, made.way, made.address)
+    except Gone:
+        if not mortal:
+            raise Broken("the bridge hangs up instead of answering a login") from None
+        return Came()
     except Refused as refusal:
         if "[SYS/" not in str(refusal) and "[AUTH]" not in str(refusal):
             raise Broken(f"the login is answered {refusal}") from None
@@ -94,7 +102,7 @@ def _session(made: Stage) -> Came:
     visit = Visit(client, [])
     made.visits.append(visit)
     retrieved, line = 0, ""
-    with _going(made, visit):
+    with _going(made, visit, mortal=mortal):
         uidls, sizes = client.uidls(), client.sizes()
         unknown = made.truth.unknown(uidls.values())
         shown = _in_order(made)
@@ -109,6 +117,7 @@ def _session(made: Stage) -> Came:
         for number in MARKED:
             client.do(f"DELE {number}")
             visit.marks.add(number)
+        made.truth.quit_begun(visit.marked(), promised=False, replaced=False)
         line = client.ask("QUIT").decode()
         if not line.startswith(("+OK", "-ERR [SYS/")):
             raise Broken(f"QUIT is answered {line}")
@@ -121,12 +130,12 @@ def _in_order(made: Stage) -> list[Letter]:
 
 
 @contextlib.contextmanager
-def _going(made: Stage, visit: Visit) -> Iterator[None]:
-    """A session that the bridge ends in the middle of a message; nowhere else may it do so."""
+def _going(made: Stage, visit: Visit, *, mortal: bool) -> Iterator[None]:
+    """A session that the bridge ends in the middle of a message; nowhere else may it do so and live."""
     try:
         yield
     except Gone as gone:
-        if not gone.octets:
+        if not gone.octets and not mortal:
             raise Broken(f"the bridge hangs up instead of answering: {gone}") from None
     made.gone(visit)
 

@@ -37,6 +37,17 @@ class Lanes:
         assert came.quit.startswith("+OK")
         return came.exchanges
 
+    def crashes(self, policy: str) -> None:
+        """One after the other, since all lanes share the bridge that is killed."""
+        [(way, relay), *_] = self.relays.items()
+        verbs = self.clean(policy, first=False)
+        told: Counter[str] = Counter()
+        for at in range(verbs.index("SELECT"), len(verbs)):
+            for fault in (Fault.UNSENT, Fault.UNANSWERED):
+                came = tried(self.world, way, relay, Cut(policy, False, at, verbs[at], fault), crash=True)
+                told[f"QUIT {came.quit[:16]}"] += 1
+        print(f"{told.total()} crash points tried; " + ", ".join(f"{n} {what}" for what, n in sorted(told.items())))
+
     def all(self, cuts: Sequence[Cut]) -> Counter[str]:
         """Tries them all; what clients were told, counted. Fails with what broke."""
         free: SimpleQueue[str] = SimpleQueue()
@@ -90,3 +101,10 @@ def test_cut_when_upstream_has_done_it_and_not_yet_said_so(lanes: Lanes) -> None
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_exchange_in_every_way(policy: str, first: bool, lanes: Lanes) -> None:
     lanes.all(cuts(lanes, policy, first=first, faults=list(Fault)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_bridge_is_killed_at_every_exchange(policy: str, lanes: Lanes) -> None:
+    """Before upstream has heard the command, and when it has done it: what QUIT began is settled by the next login."""
+    lanes.crashes(policy)
