@@ -42,7 +42,7 @@ async def open_mailbox(
         return await _open(connection, account, select, roll)
     except _NotUnderstood:
         # A server that announces more of RFC 7162 than it knows.
-        return await _open(connection, account, Select(select.mailbox), Roll(connection, None) if listing else None)
+        return await _open(connection, account, Select(select.mailbox), Roll(connection, known) if listing else None)
 
 
 class _NotUnderstood(Exception):
