@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from bridge.maildrop.issuing import Computed, free, issue, merged
+from bridge.maildrop.issuing import Computed, free, issue
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Issued, Memory, Moves, News
 from bridge.maildrop.uidl import UidlFormat, parse_format
@@ -64,7 +64,7 @@ def grown(
 ) -> tuple[Memory, News]:
     """The mailbox goes on. `ids`: the server's own of what was unlisted, for a stable format."""
     new, gone = unlisted(memory, listing), _gone(memory.listing, listing)
-    before = merged(memory.issued, _issued(memory))
+    before = (*memory.issued, _issued(memory))
     other = form.template != memory.template
     # What is there keeps the UIDL it had, though the account has another format now.
     kept = dict(zip(memory.listing.uids, memory.uidls().uidls(memory.listing.uids), strict=True)) if other else {}
@@ -81,7 +81,7 @@ def grown(
         accepted=False,
     )
     used = {*kept.values(), *(uidl for _, uidl in memory.exceptions.items())} if new else set()
-    fresh = issue(new, form, _issued(after), before, ids or {}, used)
+    fresh = issue(new, form, _issued(after), before, ids or {}, used, memory.version)
     given = {**kept, **fresh.given}
     return evolve(after, exceptions=memory.exceptions.changed(gone, given)), News(
         columns=_columns(memory.listing) != _columns(listing), given=given, computed=fresh.computed, gone=gone
@@ -92,7 +92,7 @@ def renumbered(
     memory: Memory, place: str, listing: Listing, moves: Moves, form: UidlFormat, ids: Mapping[int, str] | None = None
 ) -> tuple[Memory, News]:
     """The mailbox was replaced. `ids`: the server's own at least of what was not recognised, for a stable format."""
-    issued = merged(memory.issued, _issued(memory)) if memory.highest else memory.issued
+    issued = (*memory.issued, _issued(memory)) if memory.highest else memory.issued
     after = Memory(
         version=memory.version,
         place=place,
@@ -103,13 +103,10 @@ def renumbered(
         template=form.template,
         true_sizes=_moved(memory, listing, moves),
     )
-    recognised = dict(sorted((new, old) for old, new in moves.uids.items()))
-    had = dict(zip(recognised, memory.uidls().uidls(recognised.values()), strict=True))
-    would = after.uidls()
-    # A UIDL that will be computed again needs no storing, and outlives the store.
-    carried = {uid: uidl for uid, uidl in had.items() if uidl != would.uidl(uid)}
+    recognised = {new: old for old, new in moves.uids.items()}
+    carried = dict(zip(recognised, memory.uidls().uidls(recognised.values()), strict=True))
     new = [uid for uid in listing.uids if uid not in recognised]
-    fresh = issue(new, form, _issued(after), issued, ids or {}, set(had.values()))
+    fresh = issue(new, form, _issued(after), issued, ids or {}, set(carried.values()))
     return evolve(after, exceptions=after.exceptions.changed((), {**carried, **fresh.given})), News(
         given=fresh.given, carried=carried, computed=fresh.computed, moves=moves
     )

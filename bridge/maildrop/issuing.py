@@ -39,21 +39,30 @@ class Fresh:
 
 
 def issue(
-    uids: Sequence[int], form: UidlFormat, now: Issued, before: Iterable[Issued], ids: Mapping[int, str], used: set[str]
+    uids: Sequence[int],
+    form: UidlFormat,
+    now: Issued,
+    before: Sequence[Issued],
+    ids: Mapping[int, str],
+    used: set[str],
+    version: int = 0,
 ) -> Fresh:
     """For these new messages, ascending, in the incarnation `now`, whose `highest` counts them already.
 
     `before`: everything that was issued until now, in this incarnation too. `ids`: the server's own, for a stable
-    format. `used`: stored UIDLs known to be taken; those given are added.
+    format. `used`: stored UIDLs known to be taken; those given are added. `version`: the memory's before.
     """
-    before = tuple(before)
     past, all_computed = Computed(before), Computed((*before, now))
+    listed_to = max((each.highest for each in before if each.incarnation == now.incarnation), default=0)
     uidls = form.uidls(now.uidvalidity, uids)
     computed = []
     wanted = {}
     for uid, uidl in zip(uids, uidls, strict=True):
         if ids.get(uid):
             wanted[uid] = form.stable_uidl(ids[uid])
+        elif uid <= listed_to and uidl in past:
+            # The server let a UID come back, so incarnation and UID have named another message; the version has not.
+            wanted[uid] = _bounded(f"{uidl}-{now.incarnation}-{version}")
         elif uidl in past or uidl in used:
             wanted[uid] = longer(uidl, now.incarnation, uid)
         else:
@@ -75,13 +84,8 @@ def longer(uidl: str, incarnation: int, uid: int) -> str:
     stem = uidl
     while stem.endswith(f".{uid}"):
         stem = stem.removesuffix(f".{uid}")
-    more = uidl + (f".{uid}" if stem.endswith(f"-{incarnation}") else f"-{incarnation}")
-    return more if len(more) <= LONGEST else hashed(more)
+    return _bounded(uidl + (f".{uid}" if stem.endswith(f"-{incarnation}") else f"-{incarnation}"))
 
 
-def merged(issued: Sequence[Issued], more: Issued) -> tuple[Issued, ...]:
-    """With one more; a server that changes UIDVALIDITY to and fro does not make it grow."""
-    same = [each for each in issued if (each.uidvalidity, each.template) == (more.uidvalidity, more.template)]
-    rest = [each for each in issued if each not in same]
-    highest = max(each.highest for each in (*same, more))
-    return (*rest, Issued(more.incarnation, more.uidvalidity, highest, more.template))
+def _bounded(uidl: str) -> str:
+    return uidl if len(uidl) <= LONGEST else hashed(uidl)

@@ -2,12 +2,15 @@
 
 import string
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pytest
 from attrs import define, evolve
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bridge.maildrop import advance
 from bridge.maildrop.exceptions import exceptions
@@ -15,7 +18,9 @@ from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News
 from bridge.maildrop.rematch import rematch
 from bridge.maildrop.uidl import LONGEST, UidlFormat, parse_format
-from bridge.names import UidValidity
+from bridge.names import AccountName, SourceKey, UidValidity
+from bridge.state.memory import MemoryStore
+from bridge.state.store import UidlTaken
 
 BRIDGE = parse_format("bridge")
 BY_UID = parse_format("cyrus-uid")
@@ -159,9 +164,9 @@ def test_an_open_question_and_its_answer_are_settled_when_the_mailbox_goes_on() 
 def test_a_uid_below_the_highest_that_was_not_listed_gets_no_uidl_that_was_somebodys() -> None:
     """A mailbox rebuilt while it was empty, with the UIDVALIDITY it had."""
     memory, _ = advance.grown(remembered(listing(1, 2)), listing(), BRIDGE)
-    after, news = advance.grown(memory, listing(1, 2, 3, uidnext=4), BRIDGE)
+    after, news = advance.grown(evolve(memory, version=7), listing(1, 2, 3, uidnext=4), BRIDGE)
 
-    assert news.given == {1: "00000001-00000001-1", 2: "00000001-00000002-1"}
+    assert news.given == {1: "00000001-00000001-1-7", 2: "00000001-00000002-1-7"}
     assert list(news.computed) == ["00000001-00000003"]
     assert uidls(after) == [*news.given.values(), *news.computed]
 
@@ -238,7 +243,7 @@ def test_with_the_same_uidvalidity_what_is_not_recognised_gets_a_suffix() -> Non
     after, news = advance.renumbered(remembered(listing(1, 2)), "p", rows, Moves({1: 1}), BRIDGE)
 
     assert uidls(after) == ["00000001-00000001", "00000001-00000002-2", "00000001-00000003"]
-    assert news.carried == {}  # computed as before: it needs no storing
+    assert news.carried == {1: "00000001-00000001"}
 
 
 def test_back_to_the_first_uidvalidity_every_message_still_has_its_uidl() -> None:
@@ -247,7 +252,7 @@ def test_back_to_the_first_uidvalidity_every_message_still_has_its_uidl() -> Non
     third, news = advance.renumbered(second, "p", listing(1, 2, 3), Moves({2: 1, 1: 2}), BRIDGE)
 
     assert uidls(third)[:2] == uidls(first)
-    assert news.carried == {}
+    assert news.carried == {1: "00000001-00000001", 2: "00000001-00000002"}
     assert uidls(third)[2] == "00000001-00000003"
     assert len({*uidls(first), *uidls(second), *uidls(third)}) == 4
 
@@ -296,7 +301,19 @@ def test_a_carried_uidl_that_is_taken_is_given_anew() -> None:
 # All of it together: any history of a mailbox.
 
 FORMATS = ["bridge", "cyrus-uid", "courier-old", "james", "dovecot-old", "{uid:x}", "emailid", "gmail"]
+KEY = SourceKey(AccountName("a"))
+T = TypeVar("T")
 LEGAL = set(string.ascii_letters + string.digits + ".-_")
+
+
+def answer(asked: "Deferred[T]") -> T:
+    """A store in memory has answered when it returns."""
+    answers: list[T] = []
+    failures: list[Failure] = []
+    asked.addCallbacks(answers.append, failures.append)
+    for failure in failures:
+        failure.raiseException()
+    return answers[0]
 
 
 @define(eq=False)
@@ -319,16 +336,14 @@ class Listed:
 
 
 class History(RuleBasedStateMachine):
-    """One mailbox, one store that holds what a Store holds, and a login now and then."""
+    """One mailbox, one store, and a login now and then."""
 
     def __init__(self) -> None:
         super().__init__()
         self.uidvalidity, self.uidnext, self.mails = 1, 1, list[Mail]()
         self.clock = self.contents = 0
         self.form: UidlFormat = BRIDGE
-        self.memory: Memory | None = None
-        self.fingerprints: dict[int, Fingerprint] = {}
-        self.taken: dict[str, tuple[int, int]] = {}
+        self.store = MemoryStore()
         self.named: dict[str, int] = {}
         self.last: list[Listed] = []
 
@@ -392,31 +407,29 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def client_logs_in(self, *, learn: bool = False) -> None:
-        rows = self.upstream()
+        rows, form = self.upstream(), self.form
         marks = {mail.uid: self.fingerprint(mail) for mail in self.mails}
-        ids = {mail.uid: str(mail.content) for mail in self.mails}
-        form, before = self.form, self.memory
+        ids = {mail.uid: str(mail.content) for mail in self.mails} if form.stable else None
+        before = answer(self.store.recall(KEY))
         if before is None:
-            memory, news = advance.first("p", rows, form, ids if form.stable else None)
+            memory, news = advance.first("p", rows, form, ids)
         elif advance.replaced(before, "p", rows):
-            moves = rematch(before.listing, self.fingerprints, rows, marks)
-            memory, news = advance.renumbered(before, "p", rows, moves, form, ids if form.stable else None)
-            self.fingerprints = {}
-            for old, new in moves.uids.items():
-                assert memory.uidls().uidl(new) == before.uidls().uidl(old)
-            self.check_unmistakable(memory)
+            known = answer(self.store.fingerprints(KEY, before.incarnation))
+            moves = rematch(before.listing, known, rows, marks)
+            memory, news = advance.renumbered(before, "p", rows, moves, form, ids)
         elif advance.doubtful(before, rows):
             return
         else:
-            memory, news = advance.grown(before, rows, form, ids if form.stable else None)
-            for uid in news.gone:
-                self.fingerprints.pop(uid, None)  # whatever a Store knows of a message that is gone, it forgets
-            for uid in set(before.listing.uids) & set(rows.uids):
-                assert memory.uidls().uidl(uid) == before.uidls().uidl(uid)
-        self.memory = self.stored(memory, news)
+            memory, news = advance.grown(before, rows, form, ids)
+        self.store_it(memory, news)
+        stored = answer(self.store.recall(KEY))
+        assert stored is not None
+        if before is not None:
+            self.check_kept(before, stored, news)
         if learn:
-            self.fingerprints = marks
-        self.check_uidls(self.memory)
+            at = stored.incarnation
+            answer(self.store.learn(KEY, at, true_sizes={}, fingerprints=marks, learned_to=stored.highest))
+        self.check_uidls(stored)
 
     def upstream(self) -> Listing:
         rows = Listing(UidValidity(self.uidvalidity), uidnext=self.uidnext)
@@ -431,22 +444,23 @@ class History(RuleBasedStateMachine):
     def fingerprint(self, mail: Mail) -> Fingerprint:
         return Fingerprint(b"m%d" % mail.content, b"h%d" % mail.content)
 
-    def stored(self, memory: Memory, news: News) -> Memory:
-        """As a Store takes it: what is not computed is remembered for good, and belongs to one message."""
-        for _ in range(5):
-            origins = {new: old for old, new in (news.moves.uids if news.moves else {}).items()}
-            taken = {uidl for uidl in news.computed if uidl in self.taken}
-            for uid, uidl in (*news.given.items(), *news.carried.items()):
-                owner = self.taken.get(uidl)
-                own = {(memory.incarnation, uid), (memory.incarnation - 1, origins.get(uid, 0))}
-                if owner is not None and owner not in own:
-                    taken.add(uidl)
-            if not taken:
-                for uid, uidl in (*news.given.items(), *news.carried.items()):
-                    self.taken[uidl] = (memory.incarnation, uid)
-                return memory
-            memory, news = advance.suffixed(memory, news, frozenset(taken))
+    def store_it(self, memory: Memory, news: News) -> None:
+        for _ in range(3):
+            try:
+                answer(self.store.remember(KEY, memory, news))
+            except UidlTaken as taken:
+                memory, news = advance.suffixed(memory, news, taken.uidls)
+            else:
+                return
         raise AssertionError("no free UIDL was found")
+
+    def check_kept(self, before: Memory, stored: Memory, news: News) -> None:
+        """What goes on, or is recognised, has the UIDL it had."""
+        same = {uid: uid for uid in set(before.listing.uids) & set(stored.listing.uids)}
+        for old, new in (news.moves.uids if news.moves else same).items():
+            assert stored.uidls().uidl(new) == before.uidls().uidl(old)
+        if news.moves:
+            self.check_unmistakable(stored)
 
     def check_uidls(self, memory: Memory) -> None:
         said = list(memory.uidls().uidls([mail.uid for mail in self.mails]))
@@ -456,9 +470,9 @@ class History(RuleBasedStateMachine):
             assert set(uidl) <= LEGAL
             # Copies cannot be told apart after a rebuild, and need not be.
             assert self.named.setdefault(uidl, mail.content) == mail.content
+        known = answer(self.store.fingerprints(KEY, memory.incarnation))
         self.last = [
-            Listed(mail, mail.date, mail.uid in self.fingerprints, uidl)
-            for mail, uidl in zip(self.mails, said, strict=True)
+            Listed(mail, mail.date, mail.uid in known, uidl) for mail, uidl in zip(self.mails, said, strict=True)
         ]
 
     def check_unmistakable(self, memory: Memory) -> None:

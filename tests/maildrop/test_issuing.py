@@ -2,13 +2,14 @@
 
 import pytest
 
-from bridge.maildrop.issuing import Computed, Fresh, issue, longer, merged
+from bridge.maildrop.issuing import Computed, Fresh, issue, longer
 from bridge.maildrop.memory import Issued
 from bridge.maildrop.uidl import LONGEST, hashed, parse_format
 from bridge.names import UidValidity
 
 V1, V2 = UidValidity(1), UidValidity(2)
 JAMES = parse_format("james")
+BY_UID = parse_format("cyrus-uid")
 
 
 def issued(incarnation: int, uidvalidity: int, highest: int, template: str = JAMES.template) -> Issued:
@@ -27,10 +28,9 @@ def test_a_uidvalidity_that_comes_back_gives_no_uidl_a_second_time() -> None:
 
 
 def test_where_the_uid_alone_makes_the_uidl_every_incarnation_counts() -> None:
-    form = parse_format("cyrus-uid")
     before = (issued(1, 1, 4, "{uid}"), issued(2, 2, 2, "{uid}"))
 
-    assert issue([2, 4, 5], form, issued(3, 3, 5, "{uid}"), before, {}, set()) == Fresh({2: "2-3", 4: "4-3"}, ["5"])
+    assert issue([2, 4, 5], BY_UID, issued(3, 3, 5, "{uid}"), before, {}, set()) == Fresh({2: "2-3", 4: "4-3"}, ["5"])
 
 
 def test_what_another_format_computed_before_is_not_written_again() -> None:
@@ -86,10 +86,19 @@ def test_a_taken_uidl_grows_by_what_never_came_twice(uidl: str, then: str) -> No
     assert longer(uidl, 2, 7) == then
 
 
-def test_uidvalidities_that_come_and_go_are_remembered_once_each() -> None:
-    known = merged((issued(1, 1, 9), issued(2, 2, 3), issued(2, 2, 7, "{uid}")), issued(3, 1, 4))
+def test_a_uid_that_comes_back_gets_what_even_its_incarnation_never_gave() -> None:
+    """A store knows messages by incarnation and UID, and would let the UID have its suffix again."""
+    fresh = issue(
+        [2], BY_UID, issued(2, 2, 3, "{uid}"), (issued(1, 1, 3, "{uid}"), issued(2, 2, 3, "{uid}")), {}, set(), 17
+    )
 
-    assert known == (issued(2, 2, 3), issued(2, 2, 7, "{uid}"), issued(3, 1, 9))
-    assert "1-9" in Computed(known)
-    assert "1-10" not in Computed(known)
-    assert "3-1" not in Computed(known)
+    assert fresh == Fresh({2: "2-2-17"}, [])
+
+
+def test_all_that_was_computed_is_known_by_uidvalidity_and_highest_uid() -> None:
+    known = Computed((issued(1, 1, 9), issued(2, 2, 3), issued(3, 1, 4)))
+
+    assert "1-9" in known
+    assert "1-10" not in known
+    assert "2-4" not in known
+    assert "3-1" not in known
