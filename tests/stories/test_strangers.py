@@ -164,6 +164,20 @@ def test_where_most_messages_are_strangers_the_owner_is_asked(
         assert "popbridge uidl accept" in house.bridge.log()
 
 
+def test_a_new_mailbox_is_not_believed_while_it_is_empty(dovecot_server: Dovecot, tmp_path: Path) -> None:
+    """However few there were: whoever fills it has not begun yet, and a client shown nothing forgets all (S6)."""
+    with house_on(dovecot_server, tmp_path) as house:
+        house.fill(numbered(letters("home", 5)))
+        before = house.poll()
+        mail = mailboxes.kept(house.mailbox, MAIL)
+        mailboxes.rebuild(house.mailbox, MAIL, [])
+        for _ in range(2):
+            with pytest.raises(Refused, match=r"-ERR \[SYS/(TEMP|PERM)\] "):
+                house.session()
+        mailboxes.put(house.mailbox, mail, MAIL)
+        assert house.poll() == before
+
+
 def exchange_unseen(house: House, exchange: Exchange, other: Dovecot) -> None:
     """While upstream is out of the bridge's reach."""
     house.door.shut()
