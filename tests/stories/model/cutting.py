@@ -64,11 +64,12 @@ def tried(world: World, way: str, relay: Relay, cut: Cut, *, crash: bool = False
         if cut.fault is None:
             relay.reset()
         else:
-            relay.fail_at(cut.exchange, cut.fault, (lambda: os.kill(world.bridge.pid, SIGKILL)) if crash else None)
+            pid = world.bridge.pid
+            relay.fail_at(cut.exchange, cut.fault, (lambda: os.kill(pid, SIGKILL)) if crash else None)
         came = _session(made, mortal=crash)
+        assert cut.fault is None or relay.fired(2.0), f"never reached: {relay.exchanges}"
         if crash:
             made.kill()
-        assert cut.fault is None or relay.fired(2.0), f"never reached: {relay.exchanges}"
         if cut.fault is None:
             _quiet(relay)
         exchanges = relay.exchanges
