@@ -81,7 +81,8 @@ class News:
 
     `columns`: the listing's columns differ from those stored. `given`: UIDLs to be stored, by UID. `carried`: UIDLs
     that belonged to the message in the incarnation before, by its new UID. `computed`: UIDLs that need no storing, of
-    messages listed for the first time. `gone`: UIDs listed before and not now. `moves`: in a new incarnation.
+    messages listed for the first time. `gone`: UIDs listed before and not now, in the same incarnation. `moves`: in a
+    new one.
     """
 
     columns: bool = True

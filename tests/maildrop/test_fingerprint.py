@@ -107,5 +107,5 @@ def test_any_octets_have_a_fingerprint(octets: bytes) -> None:
 
 @pytest.mark.parametrize("rubbish", [b"\r", b" ", b":", b"\n ", b"\n\r", b"To:\n", b"a", b"\n\r "])
 def test_a_huge_header_takes_linear_time(rubbish: bytes) -> None:
-    """A quadratic look at 8 MB of it would outlast any patience."""
-    assert fingerprint(b"Subject: x" + rubbish * (8_000_000 // len(rubbish)))
+    """A quadratic look at 2 MB of it would outlast any patience."""
+    assert fingerprint(b"Subject: x" + rubbish * (2_000_000 // len(rubbish)))
