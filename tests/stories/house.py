@@ -1,6 +1,8 @@
 """One mailbox that IMAP users and a POP3 login share, behind a bridge that a test may cut off, kill and start again."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.stories.history import History
 from tests.stories.mailboxes import Kept
 from tests.stories.pop3 import Pop3
 
+_POPBRIDGE = "from bridge.cli import main; main()"
 MAIL = "Mail"
 CONFIG = """
 %s
@@ -71,6 +74,12 @@ class House:
 
     def close(self) -> None:
         self._running.close()
+
+    def accept(self) -> None:
+        """The owner takes the mailbox as it is now, while the bridge runs."""
+        command = ["uidl", "accept", "--yes", "--config", str(self.folder / "popbridge.toml"), self.mailbox.user]
+        root = Path(__file__).resolve().parents[2]
+        subprocess.run([sys.executable, "-c", _POPBRIDGE, *command], cwd=root, check=True)
 
     def session(self, suffix: str = "", *, before: str = "") -> Pop3:
         """Behind the login of the mailbox's user, with a view's words around its name."""

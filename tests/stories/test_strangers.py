@@ -150,7 +150,7 @@ def test_no_uidl_ever_names_two_messages(
 def test_where_most_messages_are_strangers_the_owner_is_asked(
     exchange: Exchange, dovecot_server: Dovecot, other_server: Dovecot, tmp_path: Path
 ) -> None:
-    """Rather no mail for a while than all of it a second time (S4)."""
+    """Rather no mail for a while than all of it a second time; when he has said so it goes on (S4)."""
     with house_on(dovecot_server, tmp_path) as house:
         house.fill(numbered(letters("home", 30)))
         house.poll()
@@ -162,6 +162,8 @@ def test_where_most_messages_are_strangers_the_owner_is_asked(
             with pytest.raises(Refused, match=r"-ERR \[SYS/PERM\] "):
                 house.session()
         assert "popbridge uidl accept" in house.bridge.log()
+        house.accept()
+        assert set(house.poll().values()) == set(octets(mailboxes.kept(house.mailbox, MAIL))), "each under a new UIDL"
 
 
 def test_a_new_mailbox_is_not_believed_while_it_is_empty(dovecot_server: Dovecot, tmp_path: Path) -> None:
