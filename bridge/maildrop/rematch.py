@@ -28,14 +28,14 @@ def rematch(
     new: Listing,
     new_fingerprints: Mapping[int, Fingerprint],
 ) -> Moves:
-    """Sizes as upstream gave them. A message without a fingerprint was never learned, or is gone again."""
+    """Sizes as upstream gave them. A message without a fingerprint was never learned, or is gone again: unmatched."""
     before, after = _rows(old, old_fingerprints), _rows(new, new_fingerprints)
     last = max(old.dates, default=-1)
     uids: dict[int, int] = {}
     olds, news = dict(before), dict(after)
-    for of_old, of_new in _EVIDENCE:
-        groups = _grouped(olds, of_old)
-        for old_uid, new_uid in _pairs(groups, _grouped(news, of_new) if groups else {}, news, last):
+    for evidence in _EVIDENCE:
+        groups = _grouped(olds, evidence)
+        for old_uid, new_uid in _pairs(groups, _grouped(news, evidence) if groups else {}, news, last):
             uids[old_uid] = new_uid
             del olds[old_uid], news[new_uid]
     return Moves(uids, frozenset(_certain(before, after, uids)))
@@ -88,22 +88,8 @@ def _header(_size: int, _date: int, known: Fingerprint | None) -> Hashable:
     return known.header if known and known.header else None
 
 
-def _never_learned(size: int, date: int, known: Fingerprint | None) -> Hashable:
-    return (size, date) if known is None and date >= 0 else None
-
-
-def _whatever_it_is(size: int, date: int, _known: Fingerprint | None) -> Hashable:
-    return (size, date)
-
-
-_EVIDENCE: tuple[tuple[_Evidence, _Evidence], ...] = (
-    (_stable_id, _stable_id),
-    (_message_id, _message_id),
-    (_header_as_received, _header_as_received),
-    (_header_and_size, _header_and_size),
-    (_header, _header),
-    (_never_learned, _whatever_it_is),
-)
+# Size and date alone prove nothing: two newsletters of one minute may share them, and one would pass for the other.
+_EVIDENCE: tuple[_Evidence, ...] = (_stable_id, _message_id, _header_as_received, _header_and_size, _header)
 
 
 def _rows(listing: Listing, fingerprints: Mapping[int, Fingerprint]) -> dict[int, _Row]:

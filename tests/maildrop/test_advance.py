@@ -318,9 +318,10 @@ def answer(asked: "Deferred[T]") -> T:
 
 @define(eq=False)
 class Mail:
-    """A message upstream. Copies of it have its `content`, which is its header, size and the server's own id."""
+    """A message upstream. Copies of it have its `content`, which is its header and the server's own id."""
 
     content: int
+    size: int
     uid: int
     date: int
 
@@ -330,7 +331,6 @@ class Listed:
     """A message as the last login listed it."""
 
     mail: Mail
-    date: int
     learned: bool
     uidl: str
 
@@ -342,6 +342,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.uidvalidity, self.uidnext, self.mails = 1, 1, list[Mail]()
         self.clock = self.contents = 0
+        self.uidvalidities = 2
         self.form: UidlFormat = BRIDGE
         self.store = MemoryStore()
         self.named: dict[str, int] = {}
@@ -351,20 +352,26 @@ class History(RuleBasedStateMachine):
         self.clock += 1
         return self.clock
 
-    def append(self, content: int) -> None:
-        self.mails.append(Mail(content, self.uidnext, self.tick()))
+    def append(self, content: int, size: int) -> None:
+        self.mails.append(Mail(content, size, self.uidnext, self.tick()))
         self.uidnext += 1
+
+    def singles(self) -> list[Mail]:
+        """Messages without a copy."""
+        contents = [mail.content for mail in self.mails]
+        return [mail for mail in self.mails if contents.count(mail.content) == 1]
 
     @rule(count=st.integers(1, 3))
     def mail_comes(self, count: int) -> None:
         for _ in range(count):
             self.contents += 1
-            self.append(self.contents)
+            self.append(self.contents, 1000 + self.contents)
 
     @precondition(lambda self: self.mails)
     @rule(data=st.data())
     def somebody_copies_a_message(self, data: st.DataObject) -> None:
-        self.append(data.draw(st.sampled_from(self.mails)).content)
+        mail = data.draw(st.sampled_from(self.mails))
+        self.append(mail.content, mail.size)
 
     @precondition(lambda self: self.mails)
     @rule(data=st.data())
@@ -392,6 +399,17 @@ class History(RuleBasedStateMachine):
             mail.date = mail.date if dates_kept else now
         self.mails.sort(key=lambda mail: mail.uid)
         self.uidnext = start + len(self.mails) + grown
+
+    @precondition(lambda self: self.singles())
+    @rule(data=st.data(), learn=st.booleans())
+    def others_of_the_same_size_and_date_are_in_a_rebuilt_mailbox(self, data: st.DataObject, *, learn: bool) -> None:
+        """Under a UIDVALIDITY it never had, and seen: with the one it had nobody could notice."""
+        self.uidvalidities += 1
+        self.uidvalidity = self.uidvalidities
+        for mail in data.draw(st.lists(st.sampled_from(self.singles()), min_size=1, unique=True)):
+            self.contents += 1
+            self.mails[self.mails.index(mail)] = Mail(self.contents, mail.size, mail.uid, mail.date)
+        self.client_logs_in(learn=learn)
 
     @initialize(name=st.sampled_from(FORMATS))
     def account_is_made(self, name: str) -> None:
@@ -435,7 +453,7 @@ class History(RuleBasedStateMachine):
         rows = Listing(UidValidity(self.uidvalidity), uidnext=self.uidnext)
         rows.add(
             [mail.uid for mail in self.mails],
-            [1000 + mail.content for mail in self.mails],
+            [mail.size for mail in self.mails],
             [mail.date for mail in self.mails],
             bytes(len(self.mails)),
         )
@@ -471,17 +489,15 @@ class History(RuleBasedStateMachine):
             # Copies cannot be told apart after a rebuild, and need not be.
             assert self.named.setdefault(uidl, mail.content) == mail.content
         known = answer(self.store.fingerprints(KEY, memory.incarnation))
-        self.last = [
-            Listed(mail, mail.date, mail.uid in known, uidl) for mail, uidl in zip(self.mails, said, strict=True)
-        ]
+        self.last = [Listed(mail, mail.uid in known, uidl) for mail, uidl in zip(self.mails, said, strict=True)]
 
     def check_unmistakable(self, memory: Memory) -> None:
-        """After a rebuild: what has no copy, and is known by its header or its date, has the UIDL it had."""
+        """After a rebuild: what has no copy, and was learned, has the UIDL it had."""
         then, now = ([mail.content for mail in mails] for mails in ([each.mail for each in self.last], self.mails))
         for each in self.last:
             mail = each.mail
             single = then.count(mail.content) == now.count(mail.content) == 1
-            if single and mail in self.mails and (each.learned or mail.date == each.date):
+            if single and mail in self.mails and each.learned:
                 assert memory.uidls().uidl(mail.uid) == each.uidl
 
 
