@@ -4,6 +4,7 @@ From the state file alone: nobody is asked for a password, and the bridge may ru
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 
 from bridge.accounts.account import Account
 from bridge.commands.status import age, renumbering
@@ -22,7 +23,7 @@ async def show(account: Account, store: Store, terminal: Terminal, now: float) -
     if memory is None:
         raise CommandRefused(f"nothing is remembered of {account.name}: it has not logged in yet")
     viewing = await store.viewing(account.key, account.viewer)
-    journal = {entry.uid: entry for entry in await store.journal(account.key)}
+    journal = {entry.uid: entry for entry in await store.journal(account.key, inf)}
     terminal.say(f"{account.name}{f', seen as {account.viewer}' if account.viewer else ''}")
     for line in _remarks(account, memory):
         terminal.say(line)

@@ -251,15 +251,15 @@ class Deletions:
 
         `before`: the journal as it was when the listing was asked for.
         """
-        entries = await self._store.journal(account.key)
+        now = self._clock.seconds()
+        entries = await self._store.journal(account.key, now)
         undone: set[int] = set()
         owned = {entry.id for work in self._works for entry in work.job.entries.values()}
-        now = self._clock.seconds()
         due = [e for e in entries if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
         if due:
             undone = await self._apply(account, source, due)
         await self._wait_for_others(account.key)
-        waiting = await self._store.journal(account.key)
+        waiting = await self._store.journal(account.key, now)
         hidden = frozenset(
             e.uid
             for e in (*waiting, *entries, *before)

@@ -32,7 +32,7 @@ class PostOffice:
         self._store = store
         self._clock = clock
         self._emit = emit
-        self._listings = Listings(store, emit)
+        self._listings = Listings(store, clock, emit)
         self._deletions = Deletions(store, clock, emit, quit_wait=quit_wait, deletion_wait=deletion_wait)
         self._loops = Loops()
         self._departures: set[Deferred[None]] = set()
@@ -50,12 +50,13 @@ class PostOffice:
     def stop(self) -> None:
         """Nothing more behind anybody's back; the journal keeps what is to be done."""
         self._deletions.stop()
+        self._listings.stop()
         for departure in list(self._departures):
             departure.cancel()
 
     async def _open(self, account: Account, source: Source) -> Visit:
         store, key, view = self._store, account.key, account.view
-        before = await store.journal(key)
+        before = await store.journal(key, self._clock.seconds())
         memory = await self._listings.synchronised(account, source)
         replayed = await self._deletions.replay(account, source, memory, before)
         viewing = await store.viewing(key, account.viewer)

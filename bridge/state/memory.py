@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, execute
 
 from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.exceptions import exceptions
-from bridge.maildrop.journal import Entry
+from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
 from bridge.names import AccountName, SourceKey, UidValidity
 from bridge.state.computed import Computed, Known, Owner, Wish, taken
@@ -281,19 +281,20 @@ class MemoryStore:
         if source is None or any(entry.incarnation != source.memory.incarnation for entry in entries):
             raise Overtaken
         written = []
+        ids = {waiting.entry.uid: waiting.entry.id for waiting in self._journal.values() if waiting.key == key}
         for entry in entries:
-            for other in [other for other in self._journal.values() if other.key == key]:
-                if other.entry.uid == entry.uid:
-                    del self._journal[other.entry.id]
+            self._journal.pop(ids.get(entry.uid, 0), None)
             self._last_id += 1
+            ids[entry.uid] = self._last_id
             written.append(evolve(entry, id=self._last_id))
             self._journal[self._last_id] = _Waiting(key, written[-1], self._seconds())
         return written
 
     @_answer
-    def journal(self, key: SourceKey) -> list[Entry]:
+    def journal(self, key: SourceKey, now: float) -> list[Entry]:
         self._look()
-        return [waiting.entry for waiting in self._journal.values() if waiting.key == key]
+        entries = [waiting.entry for waiting in self._journal.values() if waiting.key == key]
+        return [entry for entry in entries if entry.stage is not Stage.FLAGGED or entry.due <= now]
 
     @_answer
     def advance(self, entries: Sequence[Entry]) -> None:

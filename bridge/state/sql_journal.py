@@ -47,9 +47,15 @@ def _insert(db: sqlite3.Connection, source: int, entry: Entry, written: float) -
     return evolve(entry, id=added.lastrowid)
 
 
-def journal(db: sqlite3.Connection, key: SourceKey) -> list[Entry]:
+def journal(db: sqlite3.Connection, key: SourceKey, now: float) -> list[Entry]:
     row = find(db, key)
-    return [] if row is None else [_entry(one) for one in _waiting(db, row["id"])]
+    if row is None:
+        return []
+    rows = db.execute(
+        "SELECT * FROM journal WHERE source = ? AND (stage <> ? OR due <= ?) ORDER BY id",
+        (row["id"], Stage.FLAGGED.value, now),
+    )
+    return [_entry(one) for one in rows]
 
 
 def _waiting(db: sqlite3.Connection, source: int) -> list[sqlite3.Row]:

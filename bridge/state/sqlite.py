@@ -135,8 +135,8 @@ class SqliteStore:
         now = self._reactor.seconds()
         return self._writer.ask(partial(sql_journal.write_down, key=key, entries=tuple(entries), now=now))
 
-    def journal(self, key: SourceKey) -> "Deferred[list[Entry]]":
-        return self._reader.ask(partial(sql_journal.journal, key=key))
+    def journal(self, key: SourceKey, now: float) -> "Deferred[list[Entry]]":
+        return self._reader.ask(partial(sql_journal.journal, key=key, now=now))
 
     def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
         return self._writer.ask(partial(sql_journal.advance, entries=tuple(entries)))

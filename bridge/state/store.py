@@ -109,8 +109,11 @@ class Store(Protocol):
         Raises Overtaken when the incarnation is another.
         """
 
-    def journal(self, key: SourceKey) -> "Deferred[list[Entry]]":
-        """What waits, oldest first."""
+    def journal(self, key: SourceKey, now: float) -> "Deferred[list[Entry]]":
+        """What waits, oldest first, but for what is FLAGGED and not due at `now` (seconds since 1970).
+
+        A login asks, and months of deleted mail may wait for their purge.
+        """
 
     def advance(self, entries: Sequence[Entry]) -> "Deferred[None]":
         """Store stage, due and modseq of these entries; one that was struck stays struck.

@@ -6,6 +6,7 @@ The same promises are held against both, and against a file that is closed and o
 """
 
 from array import array
+from math import inf
 
 from attrs import evolve
 
@@ -39,7 +40,7 @@ class Listings(Contract):
     async def test_nothing_is_known_of_a_stranger(self) -> None:
         assert await self.store.recall(ALICE) is None
         assert await self.store.viewing(ALICE, "") is None
-        assert await self.store.journal(ALICE) == []
+        assert await self.store.journal(ALICE, inf) == []
         assert await self.store.pending() == []
         assert await self.store.known() == []
         assert await self.store.fingerprints(ALICE, 1) == {}
@@ -269,7 +270,7 @@ class Listings(Contract):
         moves = Moves({1: 2, 2: 1, 3: 13}, certain=frozenset({1, 2, 4}))
         await self.renewed(old, (1, 2, 13), News(moves=moves))
         followed = [evolve(written[0], uid=2, size=200, date=2), evolve(written[1], uid=1, size=100, date=1)]
-        assert await self.store.journal(ALICE) == [evolve(e, incarnation=2, modseq=0) for e in followed]
+        assert await self.store.journal(ALICE, inf) == [evolve(e, incarnation=2, modseq=0) for e in followed]
         assert await self.store.viewing(ALICE, "v3") == Viewing(incarnation=2, kept=frozenset({13}))
         for viewer in ("v1", "v2", "v4"):
             assert await self.store.viewing(ALICE, viewer) is None
@@ -278,12 +279,12 @@ class Listings(Contract):
         old = await self.first((1,))
         written = await self.store.write_down(ALICE, [entry(1)])
         await self.renewed(old, (2,), News(moves=Moves({1: 2}, certain=frozenset({1}))))
-        waiting = await self.store.journal(ALICE)
+        waiting = await self.store.journal(ALICE, inf)
         assert [(e.id, e.uid) for e in waiting] == [(written[0].id, 2)]
         await self.store.advance([evolve(written[0], stage=Stage.SENT, modseq=9)])
         await self.store.strike(written)
         await self.store.give_up(ALICE, written)
-        assert await self.store.journal(ALICE) == waiting
+        assert await self.store.journal(ALICE, inf) == waiting
         assert await self.store.viewing(ALICE, "") is None
 
 

@@ -1,6 +1,7 @@
 """Whatever is asked in whatever order, the store in SQLite answers like the one in memory, opened again or not."""
 
 from array import array
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -201,10 +202,11 @@ class Alike(RuleBasedStateMachine):
     def the_same_is_known(self) -> None:
         for key in self.both("known"):
             memory: Memory = self.both("recall", key)
+            self.both("journal", key, self.pump.now)
             self.both("fingerprints", key, memory.incarnation)
             for viewer in ("", "v"):
                 self.both("viewing", key, viewer)
-            for entry in self.both("journal", key):
+            for entry in self.both("journal", key, inf):
                 if entry not in self.entries:
                     self.entries.append(entry)
         self.both("pending")

@@ -4,6 +4,7 @@
 
 from array import array
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from attrs import evolve
@@ -96,18 +97,29 @@ class Sessions(Contract):
         written = await self.store.write_down(ALICE, marked)
         assert [evolve(e, id=0) for e in written] == marked
         assert len({e.id for e in written} - {0}) == len(marked)
-        assert await self.store.journal(ALICE) == written
-        assert await self.store.journal(WORK) == []
+        assert await self.store.journal(ALICE, inf) == written
+        assert await self.store.journal(WORK, inf) == []
         sent = evolve(written[0], stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
         await self.store.advance([sent, evolve(written[1], stage=Stage.FLAGGED)])
         await self.store.strike(written[2:])
-        assert await self.store.journal(ALICE) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
+        assert await self.store.journal(ALICE, inf) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
+
+    async def test_what_waits_for_its_purge_is_told_when_it_is_due(self) -> None:
+        await self.first((1, 2, 3))
+        written = await self.store.write_down(ALICE, [entry(uid, due=9.5) for uid in (1, 2, 3)])
+        flagged = [evolve(e, stage=Stage.FLAGGED, due=8.5 + e.uid) for e in written[:2]]
+        await self.store.advance([*flagged, evolve(written[2], stage=Stage.SENT)])
+        waits = await self.store.journal(ALICE, 0.0)
+        assert waits == [evolve(written[2], stage=Stage.SENT)]
+        assert await self.store.journal(ALICE, 9.5) == [flagged[0], *waits]
+        assert await self.store.journal(ALICE, 10.5) == [*flagged, *waits]
+        assert [waiting.entries for waiting in await self.store.pending()] == [3]
 
     async def test_only_stage_due_and_modseq_advance(self) -> None:
         await self.first()
         written = await self.store.write_down(ALICE, [entry(1)])
         await self.store.advance([evolve(written[0], size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
-        assert await self.store.journal(ALICE) == written
+        assert await self.store.journal(ALICE, inf) == written
 
     async def test_what_was_struck_stays_struck(self) -> None:
         await self.first()
@@ -116,7 +128,7 @@ class Sessions(Contract):
         await self.store.advance(written)
         await self.store.strike(written)
         await self.store.give_up(ALICE, written)
-        assert await self.store.journal(ALICE) == []
+        assert await self.store.journal(ALICE, inf) == []
         assert await self.store.viewing(ALICE, "") is None
         later = await self.store.write_down(ALICE, [entry(2)])
         assert later[0].id != written[0].id
@@ -127,17 +139,17 @@ class Sessions(Contract):
         others = await self.store.write_down(WORK, [entry(1)])
         old = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2)])
         new = await self.store.write_down(ALICE, [entry(1, viewer="b")])
-        assert await self.store.journal(ALICE) == [old[1], *new]
-        assert await self.store.journal(WORK) == others
+        assert await self.store.journal(ALICE, inf) == [old[1], *new]
+        assert await self.store.journal(WORK, inf) == others
         await self.store.strike(old[:1])
-        assert await self.store.journal(ALICE) == [old[1], *new]
+        assert await self.store.journal(ALICE, inf) == [old[1], *new]
 
     async def test_what_is_given_up_is_kept_from_who_deleted_it(self) -> None:
         await self.first()
         written = await self.store.write_down(ALICE, [entry(1, viewer="a"), entry(2, viewer="b"), entry(3)])
         await self.store.give_up(WORK, written)
         await self.store.give_up(ALICE, written[:2])
-        assert await self.store.journal(ALICE) == written[2:]
+        assert await self.store.journal(ALICE, inf) == written[2:]
         assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=1, kept=frozenset({1}))
         assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1, kept=frozenset({2}))
 
@@ -145,7 +157,7 @@ class Sessions(Contract):
         stored = await self.first((1, 2))
         written = await self.store.write_down(ALICE, [entry(1)])
         await self.store.remember(ALICE, evolve(stored, listing=listing(7, (2,))), News(gone=[1]))
-        assert await self.store.journal(ALICE) == written
+        assert await self.store.journal(ALICE, inf) == written
         await self.store.give_up(ALICE, written)
         assert await self.store.viewing(ALICE, "") is None
 

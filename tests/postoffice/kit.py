@@ -1,6 +1,7 @@
 """A post office without a network: sources on one mailbox in memory, a store that tests call durable, a clock."""
 
 from collections.abc import Coroutine
+from math import inf
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
@@ -135,7 +136,7 @@ class Ground:
         return [event for event in self.events if isinstance(event, kind)]
 
     def journal(self) -> list[Any]:
-        return result(self.store.journal(self.account.key))
+        return result(self.store.journal(self.account.key, inf))
 
 
 def result(coming: "Coroutine[Any, Any, T] | Deferred[T]") -> T:

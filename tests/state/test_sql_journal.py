@@ -1,5 +1,7 @@
 """The journal in the file is in the owner's words, and no entry's number is used twice."""
 
+from math import inf
+
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.retention import Policy
 from bridge.state import sql_journal
@@ -30,5 +32,5 @@ def test_a_struck_entrys_number_is_never_anothers() -> None:
 def test_any_size_that_a_server_may_say() -> None:
     db = with_source()
     written = sql_journal.write_down(db, KEY, [entry(1)], 1.0)
-    assert sql_journal.journal(db, KEY) == written
+    assert sql_journal.journal(db, KEY, inf) == written
     assert written[0].size == 2**64 - 1

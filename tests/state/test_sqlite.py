@@ -11,6 +11,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_disk_that_takes_no_more(store: SqliteStore, path: Path, pump: Pump) -
         with pytest.raises(StateUnavailable, match="cannot be read or written"):
             pump.wait(store.write_down(KEY, [entry(uid) for uid in range(1, 1000)]))
         assert pump.wait(store.recall(KEY)) == stored
-        assert pump.wait(store.journal(KEY)) == []
+        assert pump.wait(store.journal(KEY, inf)) == []
     assert pump.wait(store.remember(KEY, memory(20_000, version=1), News(given={11: "x"}))).version == 2
     assert len(pump.wait(store.write_down(KEY, [entry(uid) for uid in range(1, 1000)]))) == 999
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_each_sees_what_the_other_has_stored(opened: Callable[[], SqliteStore], 
     assert found is not None
     assert found.accepted
     written = pump.wait(bridge.write_down(KEY, [entry(1)]))
-    assert pump.wait(owner.journal(KEY)) == written
+    assert pump.wait(owner.journal(KEY, inf)) == written
 
 
 def test_who_comes_second_is_told(opened: Callable[[], SqliteStore], pump: Pump) -> None:
@@ -115,7 +116,7 @@ def test_what_was_answered_outlives_a_kill_at_any_moment(
             lines.extend(child.stdout.readlines())
         promised.update(int(line) for line in lines if line.endswith("\n"))
         store = opened()
-        waiting = pump.wait(store.journal(KEY))
+        waiting = pump.wait(store.journal(KEY, inf))
         assert promised <= {one.id for one in waiting}
         uids = {one.uid - 10_000_000 * attempt - 1 for one in waiting}
         for group in ({1, 2}, {3, 4, 5}):  # what was asked together is there whole or not at all
