@@ -3,14 +3,17 @@
 Used by a login, and by the command line. The order is the promise: what is shown is stored before.
 """
 
+from array import array
+from collections.abc import Set as AbstractSet
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
 from bridge.events import Emit
-from bridge.maildrop.errors import MailboxReplaced, TooManyViews
+from bridge.maildrop.errors import ListingIncomplete, MailboxReplaced, TooManyViews
 from bridge.maildrop.maildrop import Maildrop
-from bridge.maildrop.memory import Viewing
+from bridge.maildrop.memory import Memory, Viewing
 from bridge.maildrop.source import Source
 from bridge.maildrop.view import select
 from bridge.postoffice.deletions import Deletions
@@ -18,6 +21,9 @@ from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
 from bridge.postoffice.visit import Visit
 from bridge.state.store import Overtaken, Store
+
+ROUNDS = 3
+"""How often a login puts its messages in order, where others with the same view store theirs at the same time."""
 
 VIEWERS_AT_MOST = 50
 """Ways to look at one mailbox that are remembered: each may take some 400 KB for 100,000 messages."""
@@ -59,25 +65,10 @@ class PostOffice:
         before = await store.journal(key, self._clock.seconds())
         memory = await self._listings.synchronised(account, source)
         replayed = await self._deletions.replay(account, source, memory, before)
-        viewing = await store.viewing(key, account.viewer)
-        if viewing is not None and viewing.incarnation != memory.incarnation:
-            raise _replaced()
-        if viewing is None and account.viewer and await store.viewers(key) >= VIEWERS_AT_MOST:
-            raise TooManyViews(
-                f"this account has {VIEWERS_AT_MOST} views already; use one of them, written as it was before"
-            )
         found = await source.search(view.search) if view.search else None
-        now = self._clock.seconds()
-        shown = select(memory.listing, view, viewing, now=now, found=found, hidden=replayed.hidden)
-        if shown.ranks is not None:
-            viewing = Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
-            try:
-                await store.show(key, account.viewer, viewing)
-            except Overtaken:
-                raise _replaced() from None
         maildrop = Maildrop(
             memory.listing,
-            shown.uids,
+            await self._seen(account, memory, found, replayed.hidden),
             memory.uidls(),
             true_sizes=memory.true_sizes,
             max_deletions=account.passthrough.max_deletions,
@@ -95,6 +86,34 @@ class PostOffice:
             departures=self._departures,
             left_over=replayed.left_over,
         )
+
+    async def _seen(
+        self, account: Account, memory: Memory, found: AbstractSet[int] | None, hidden: AbstractSet[int]
+    ) -> "array[int]":
+        """UIDs in the order of this login's numbers, stored: other logins with the same view build on them (S8)."""
+        store, key, viewer = self._store, account.key, account.viewer
+        for _ in range(ROUNDS):
+            before = await store.viewing(key, viewer)
+            if before is not None and before.incarnation != memory.incarnation:
+                raise _replaced()
+            if before is None and viewer and await store.viewers(key) >= VIEWERS_AT_MOST:
+                raise TooManyViews(
+                    f"this account has {VIEWERS_AT_MOST} views already; use one of them, written as it was before"
+                )
+            now = self._clock.seconds()
+            shown = select(memory.listing, account.view, before, now=now, found=found, hidden=hidden)
+            if shown.ranks is None:
+                return shown.uids
+            viewing = Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
+            try:
+                await store.show(key, viewer, viewing, before)
+            except Overtaken:
+                continue
+            return shown.uids
+        stored = await store.recall(key)
+        if stored is None or stored.incarnation != memory.incarnation:
+            raise _replaced()
+        raise ListingIncomplete("other logins with this view change its order at the same time; try again later")
 
 
 def _replaced() -> MailboxReplaced:

@@ -210,7 +210,7 @@ class MemoryStore:
         source = self._find(key)
         if source is None:
             return False
-        source.memory = evolve(source.memory, accepted=True)
+        source.memory = evolve(source.memory, accepted=True, version=source.memory.version + 1)
         return True
 
     @_answer
@@ -261,10 +261,13 @@ class MemoryStore:
         return sum(seen.ranks is not None or bool(seen.kept) for seen in source.viewers.values()) if source else 0
 
     @_answer
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> None:
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> None:
         viewers = self._at(key, viewing.incarnation).viewers
-        seen = viewers.setdefault(viewer, _Viewer())
-        seen.ranks, seen.floor = viewing.ranks[:], viewing.floor
+        seen = viewers.get(viewer, _Viewer())
+        made_from = (before.ranks, before.floor) if before is not None else (array("I"), 0)
+        if (seen.ranks or array("I"), seen.floor) != made_from:
+            raise Overtaken
+        viewers[viewer] = evolve(seen, ranks=viewing.ranks[:], floor=viewing.floor)
 
     @_answer
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> None:

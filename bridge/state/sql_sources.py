@@ -154,7 +154,7 @@ def import_uidls(db: sqlite3.Connection, key: SourceKey, incarnation: int, uidls
 def accept(db: sqlite3.Connection, key: SourceKey) -> bool:
     row = find(db, key)
     if row is not None:
-        db.execute("UPDATE source SET accepted = 1 WHERE id = ?", (row["id"],))
+        db.execute("UPDATE source SET accepted = 1, version = version + 1 WHERE id = ?", (row["id"],))
     return row is not None
 
 

@@ -17,10 +17,9 @@ def viewing(db: sqlite3.Connection, key: SourceKey, viewer: str) -> Viewing | No
         return None
     rows = db.execute("SELECT uid FROM kept WHERE source = ? AND viewer = ?", (row["id"], viewer))
     kept = frozenset(uid for (uid,) in rows)
-    shown = db.execute("SELECT * FROM viewing WHERE source = ? AND viewer = ?", (row["id"], viewer)).fetchone()
+    shown = _shown(db, row["id"], viewer)
     if shown is not None:
-        ranks = unpack_uids(shown["ranks"], shown["messages"])
-        return Viewing(incarnation=row["incarnation"], ranks=ranks, kept=kept, floor=shown["floor"])
+        return Viewing(incarnation=row["incarnation"], ranks=shown[0], kept=kept, floor=shown[1])
     return Viewing(incarnation=row["incarnation"], kept=kept) if kept else None
 
 
@@ -32,10 +31,18 @@ def viewers(db: sqlite3.Connection, key: SourceKey) -> int:
     return len(db.execute(union, (row["id"], row["id"])).fetchall())
 
 
-def show(
-    db: sqlite3.Connection, key: SourceKey, viewer: str, incarnation: int, ranks: "array[int]", floor: int
-) -> None:
-    _show(db, _at(db, key, incarnation)["id"], viewer, ranks, floor)
+def show(db: sqlite3.Connection, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> None:
+    source = _at(db, key, viewing.incarnation)["id"]
+    ranks, floor = _shown(db, source, viewer) or (array("I"), 0)
+    if (ranks, floor) != ((before.ranks, before.floor) if before is not None else (array("I"), 0)):
+        raise Overtaken
+    _show(db, source, viewer, viewing.ranks, viewing.floor)
+
+
+def _shown(db: sqlite3.Connection, source: int, viewer: str) -> "tuple[array[int], int] | None":
+    """Ranks and floor; None where this viewer was never shown any."""
+    row = db.execute("SELECT * FROM viewing WHERE source = ? AND viewer = ?", (source, viewer)).fetchone()
+    return None if row is None else (unpack_uids(row["ranks"], row["messages"]), row["floor"])
 
 
 def _show(db: sqlite3.Connection, source: int, viewer: str, ranks: "array[int]", floor: int) -> None:

@@ -120,9 +120,10 @@ class SqliteStore:
     def viewers(self, key: SourceKey) -> "Deferred[int]":
         return self._reader.ask(partial(sql_viewers.viewers, key=key))
 
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
-        show = partial(sql_viewers.show, key=key, viewer=viewer, incarnation=viewing.incarnation)
-        return self._writer.ask(partial(show, ranks=viewing.ranks[:], floor=viewing.floor))
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
+        shown = evolve(viewing, ranks=viewing.ranks[:])
+        made_from = before and evolve(before, ranks=before.ranks[:])
+        return self._writer.ask(partial(sql_viewers.show, key=key, viewer=viewer, viewing=shown, before=made_from))
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         return self._writer.ask(

@@ -67,7 +67,7 @@ class Store(Protocol):
     def accept(self, key: SourceKey) -> "Deferred[bool]":
         """Set `accepted`, which the next `remember` clears; False where nothing is known of this source.
 
-        Does not change the version.
+        A new version: whoever is about to store one that has not heard the owner's word is Overtaken.
         """
 
     def known(self) -> "Deferred[list[SourceKey]]":
@@ -95,8 +95,11 @@ class Store(Protocol):
     def viewers(self, key: SourceKey) -> "Deferred[int]":
         """How many viewers something is remembered of."""
 
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing) -> "Deferred[None]":
-        """Store ranks and floor (not `kept`). Raises Overtaken in another incarnation."""
+    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
+        """Store ranks and floor (not `kept`) in place of those of `before`, which they were made from; None: of none.
+
+        Raises Overtaken where others are stored by now, and in another incarnation.
+        """
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         """This viewer has deleted them. Raises Overtaken in another incarnation."""

@@ -80,7 +80,7 @@ def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:
     house = House(["one", "two", "three"], PassThrough(upstream=UPSTREAM, login_views=True), b"ann#newest=2")
     house.log_in()
     viewing = Viewing(incarnation=1, ranks=array("I", [3, 2]), floor=2)
-    done(house.store.show(house.account.key, house.account.viewer, viewing))
+    done(house.store.show(house.account.key, house.account.viewer, viewing, None))
 
     lines = shown(house)
 
@@ -94,7 +94,7 @@ def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:
 def test_of_a_search_only_what_it_found_before_is_known() -> None:
     house = House(["one", "two"], PassThrough(upstream=UPSTREAM, search="UNSEEN"))
     house.log_in()
-    done(house.store.show(house.account.key, "", Viewing(incarnation=1, ranks=array("I", [2]))))
+    done(house.store.show(house.account.key, "", Viewing(incarnation=1, ranks=array("I", [2])), None))
 
     lines = shown(house)
 

@@ -161,11 +161,19 @@ class Alike(RuleBasedStateMachine):
         self.both("learn", key, incarnation, true_sizes=sizes, fingerprints=prints, learned_to=max(uids, default=0))
 
     @rule(
-        key=KEYS, viewer=VIEWERS, incarnation=INCARNATIONS, uids=st.permutations(range(1, 13)), floor=st.integers(0, 9)
+        key=KEYS,
+        viewer=VIEWERS,
+        incarnation=INCARNATIONS,
+        uids=st.permutations(range(1, 13)),
+        floor=st.integers(0, 9),
+        late=st.booleans(),
     )
-    def show(self, key: SourceKey, viewer: str, incarnation: int, uids: list[int], floor: int) -> None:
+    def show(self, key: SourceKey, viewer: str, incarnation: int, uids: list[int], floor: int, late: bool) -> None:
+        before: Viewing | None = self.both("viewing", key, viewer)
+        if late:
+            before = evolve(before, floor=before.floor + 1) if before is not None and before.floor else None
         viewing = Viewing(incarnation=incarnation, ranks=array("I", uids[:5]), floor=floor)
-        self.both("show", key, viewer, viewing)
+        self.both("show", key, viewer, viewing, before)
 
     @rule(key=KEYS, viewer=VIEWERS, incarnation=INCARNATIONS, uids=UIDS)
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: list[int]) -> None:

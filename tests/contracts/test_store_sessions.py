@@ -58,7 +58,8 @@ class Sessions(Contract):
             await self.store.learn(ALICE, 1, true_sizes={1: 5, 2: 6}, fingerprints=learned(1, 2), learned_to=3)
             await self.store.keep(ALICE, "a", 1, [1, 2])
             left = evolve(stored, listing=listing(7, (2, 3)))
-            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2))
+            before = await self.store.viewing(ALICE, "a")
+            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2), before)
             stored = await self.store.remember(ALICE, left, News(gone=[1]))
             assert (await self.again()).true_sizes == {2: 6}
             assert await self.store.fingerprints(ALICE, 1) == learned(2)
@@ -72,18 +73,41 @@ class Sessions(Contract):
     async def test_each_viewer_has_its_own_order_and_deletions(self) -> None:
         await self.first((1, 2, 3))
         await self.store.keep(ALICE, "a", 1, [1])
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})))
+        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})), None)
         await self.store.keep(ALICE, "a", 1, [2, 1, 2])
-        await self.store.show(ALICE, "b", Viewing(incarnation=1))
+        await self.store.show(ALICE, "b", Viewing(incarnation=1), None)
         shown = Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({1, 2}))
         assert await self.store.viewing(ALICE, "a") == shown
         assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1)
         assert await self.store.viewing(ALICE, "c") is None
 
+    async def test_of_two_that_show_at_once_the_second_is_told_to_think_again(self) -> None:
+        await self.first((1, 2, 3))
+        first, second = (Viewing(incarnation=1, ranks=array("I", ranks), floor=2) for ranks in ([2, 3], [3, 2]))
+        higher = evolve(first, floor=3)
+        await self.store.show(ALICE, "a", first, None)
+        for before in (None, second, higher):
+            await self.refused(self.store.show(ALICE, "a", higher, before), Overtaken)
+        assert await self.store.viewing(ALICE, "a") == first
+        await self.store.keep(ALICE, "a", 1, [1])  # is not what a login stores of its order
+        await self.store.show(ALICE, "a", second, first)
+        await self.refused(self.store.show(ALICE, "a", higher, first), Overtaken)
+        await self.store.show(ALICE, "b", higher, None)
+        assert await self.store.viewing(ALICE, "a") == evolve(second, kept=frozenset({1}))
+
+    async def test_who_has_only_deleted_was_shown_nothing_before(self) -> None:
+        await self.first((1, 2, 3))
+        await self.store.keep(ALICE, "a", 1, [1])
+        before = await self.store.viewing(ALICE, "a")
+        shown = Viewing(incarnation=1, ranks=array("I", [2, 3]), kept=frozenset({1}))
+        await self.refused(self.store.show(ALICE, "a", shown, shown), Overtaken)
+        await self.store.show(ALICE, "a", shown, before)
+        assert await self.store.viewing(ALICE, "a") == shown
+
     async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
         await self.first()
         for key, incarnation in ((ALICE, 2), (BOB, 1)):
-            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation)), Overtaken)
+            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation), None), Overtaken)
             await self.refused(self.store.keep(key, "", incarnation, [1]), Overtaken)
             await self.refused(self.store.write_down(key, [entry(1, incarnation=incarnation)]), Overtaken)
         assert await self.store.viewing(ALICE, "") is None
@@ -179,7 +203,10 @@ class Sessions(Contract):
         stored = await self.first()
         assert await self.store.accept(ALICE)
         found = await self.again()
-        assert found == evolve(stored, accepted=True)
+        assert found == evolve(stored, accepted=True, version=2)
+        late = evolve(stored, question="asked before the word was heard")
+        await self.refused(self.store.remember(ALICE, late, News(columns=False)), Overtaken)
+        assert await self.again() == found
         changed = await self.store.remember(ALICE, found, News(columns=False))
         assert not changed.accepted
         assert not (await self.again()).accepted

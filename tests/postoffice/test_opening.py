@@ -6,6 +6,7 @@ from array import array
 from typing import Any
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,10 +21,10 @@ from bridge.maildrop.errors import (
     TooManyViews,
 )
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.memory import Viewing
+from bridge.maildrop.memory import Moves, News
 from bridge.maildrop.view import View
-from bridge.names import AccountName, MessageNumber
-from bridge.postoffice.opening import VIEWERS_AT_MOST, PostOffice
+from bridge.names import AccountName, MessageNumber, SourceKey
+from bridge.postoffice.opening import ROUNDS, VIEWERS_AT_MOST, PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.state.memory import MemoryStore
 from bridge.state.store import Overtaken
@@ -116,6 +117,7 @@ def test_a_view_whose_order_cannot_be_stored_is_refused_and_one_that_needs_no_st
 def test_what_a_viewer_was_shown_moves_with_a_renumbered_mailbox() -> None:
     ground = Ground(*[b"Message-ID: <%d@x>\r\n\r\n" % n for n in range(3)], delete="keep")
     scanner = ground.seen_as("as=scanner", View(newest=10))
+    ground.known()
     result(ground.quit(ground.open(scanner), 2))
     ground.uidvalidity, ground.uidnext = 8, 14
     ground.messages = {uid + 10: message for uid, message in ground.messages.items()}
@@ -125,25 +127,72 @@ def test_what_a_viewer_was_shown_moves_with_a_renumbered_mailbox() -> None:
     assert (viewing.ranks, viewing.kept) == (array("I", [11, 12, 13]), frozenset({12}))
 
 
-def test_a_mailbox_replaced_while_it_is_opened_is_opened_anew_by_the_next_login() -> None:
-    """Ranks of another incarnation would name strangers."""
-    ground = Ground(b"a", b"b")
-    newest = ground.seen_as("newest=1", View(newest=1))
-    ground.open(newest)
+def test_two_logins_at_once_lose_nothing_that_either_was_shown() -> None:
+    """The one that is late builds on what the other has stored, though it saw a newer mailbox."""
 
-    class Elsewhere(DurableStore):
+    class Held(DurableStore):
+        gates: "list[Deferred[None]]"
+
         async def show(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # awaited all the same
+            if len(self.gates) < 2:
+                gate = Deferred[None]()
+                self.gates.append(gate)
+                await gate
+            return await super().show(*args, **kwargs)
+
+    ground = Ground(b"a", b"b")
+    ground.store = store = Held(ground.clock.seconds)
+    store.gates = []
+    ground.restart()
+    newest = ground.seen_as("newest=1", View(newest=1))
+    early = Deferred.fromCoroutine(ground.office.open(newest, ground.source()))
+    ground.messages[3], ground.uidnext = FakeMessage(b"c"), 4
+    late = Deferred.fromCoroutine(ground.office.open(newest, ground.source()))
+    for gate in store.gates:
+        gate.callback(None)
+    assert ground.uids(result(early)) == [2]
+    assert ground.uids(result(late)) == [2, 3]
+    assert ground.uids(ground.open(newest)) == [2, 3]
+
+
+def test_a_view_whose_order_others_keep_changing_is_refused_for_now() -> None:
+    class Busy(DurableStore):
+        asked = 0
+
+        async def show(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # awaited all the same
+            self.asked += 1
             raise Overtaken
 
-        async def viewing(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # the same
-            return Viewing(incarnation=2) if self.broken else None
+    ground = Ground(b"a", b"b")
+    ground.store = store = Busy(ground.clock.seconds)
+    ground.restart()
+    with pytest.raises(ListingIncomplete, match="try again later") as refused:
+        ground.open(ground.seen_as("newest=1", View(newest=1)))
+    assert refused.value.temporary
+    assert store.asked == ROUNDS
+    assert ground.sources[-1].abandoned
 
-    for broken in (False, True):
+
+def test_a_mailbox_replaced_while_it_is_opened_is_opened_anew_by_the_next_login() -> None:
+    """Ranks of another incarnation would name strangers."""
+
+    class Elsewhere(DurableStore):
+        replaced = False
+
+        async def viewing(self, key: SourceKey, *args: Any) -> Any:  # type: ignore[override]  # awaited all the same
+            memory = await self.recall(key)
+            if memory is not None and self.replaced:
+                await self.remember(key, evolve(memory, incarnation=2), News(moves=Moves({1: 1, 2: 2})))
+            return await super().viewing(key, *args)
+
+    for shown_before in (False, True):
+        ground = Ground(b"a", b"b")
         ground.store = store = Elsewhere(ground.clock.seconds)
         ground.restart()
-        store.broken = False
-        ground.open()
-        store.broken = broken
+        newest = ground.seen_as("newest=1", View(newest=1))
+        if shown_before:
+            ground.open(newest)
+        store.replaced = True
         with pytest.raises(MailboxReplaced):
             ground.open(newest)
         assert ground.sources[-1].abandoned

@@ -63,7 +63,7 @@ def test_what_the_caller_does_to_its_values_while_they_wait_changes_nothing(stor
     store._writer.ask(lambda _: go.wait(10))
     made, given, ranks = memory(3), {1: "one"}, array("I", [3, 1])
     asked = store.remember(KEY, made, News(given=given))
-    shown = store.show(KEY, "", Viewing(incarnation=1, ranks=ranks))
+    shown = store.show(KEY, "", Viewing(incarnation=1, ranks=ranks), None)
     made.listing.without([1])
     given[2] = "two"
     ranks.pop()
@@ -201,7 +201,7 @@ def test_a_file_that_is_full_as_sqlite_says_it(store: SqliteStore, pump: Pump) -
         pump.wait(store._writer.ask(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall()))
 
     most(1)
-    small, large = store.accept(KEY), store.remember(KEY, memory(20_000, version=1), News())
+    small, large = store.accept(KEY), store.remember(KEY, memory(20_000, version=2), News())
     later = store.accept(KEY)
     assert pump.wait(small)
     with pytest.raises(StateUnavailable, match="the disk is full"):
@@ -211,7 +211,7 @@ def test_a_file_that_is_full_as_sqlite_says_it(store: SqliteStore, pump: Pump) -
     assert found is not None
     assert found.listing == stored.listing
     most(2**30)
-    assert pump.wait(store.remember(KEY, memory(20_000, version=1), News())).version == 2
+    assert pump.wait(store.remember(KEY, memory(20_000, version=3), News())).version == 4
 
 
 def test_a_file_that_became_read_only(store: SqliteStore, pump: Pump) -> None:
