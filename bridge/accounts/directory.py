@@ -71,7 +71,10 @@ def _account(login: bytes, entry: PassThrough, wish: View) -> Account:
     parts = entry.login.replace("{user}", "\0user\0").replace("{local}", "\0local\0").split("\0")
     values = {"user": login, "local": local}
     sent = b"".join(values[part] if odd % 2 else part.encode() for odd, part in enumerate(parts))
-    name = AccountName(f"{entry.name or entry.upstream} {quoted(sent)}")
+    # Under a name memory is to survive a move, and on the new server the login may have another form. Without one it is
+    # the upstream's own name for the mailbox that counts: two logins that mean the same share what is remembered.
+    key = f"{entry.name} {quoted(_folded(_text(login)).encode('utf-8', 'surrogateescape'))}"
+    name = AccountName(key if entry.name is not None else f"{entry.upstream} {quoted(sent)}")
     owners = View(since=entry.since, newest=entry.newest, search=entry.search)
     return Account(sent, name, entry, owners.narrowed(wish), wish.viewer)
 

@@ -115,7 +115,7 @@ def import_command(login: str, yes: bool, force: bool, **options: Any) -> None:
             mailbox_of(config, clock, account, upstream_password) as source,
         ):
             messages = await old.read(clock, old_password, terminal)
-            await import_uidls(account, store, source, messages, _unheard, terminal, force=force)
+            await import_uidls(account, store, source, messages, clock, _unheard, terminal, force=force)
         return True
 
     run(work)

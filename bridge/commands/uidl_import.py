@@ -7,6 +7,7 @@ has seen how many messages were recognised and said yes; then all of it in one t
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
 from bridge.commands.comparison import Comparison, compare
@@ -33,6 +34,7 @@ async def import_uidls(
     store: Store,
     source: Source,
     old: Sequence[OldMessage],
+    clock: IReactorTime,
     emit: Emit,
     terminal: Terminal,
     *,
@@ -58,7 +60,7 @@ async def import_uidls(
     if not terminal.agrees(f"Write {counted(len(news), 'UIDL')}?"):
         raise CommandRefused("nothing was written")
     try:
-        memory, written = await _as_many(account, store, source, found, news, emit, terminal, force=force)
+        memory, written = await _as_many(account, store, source, found, news, clock, emit, terminal, force=force)
     except Overtaken:
         raise CommandRefused(MEANWHILE) from None
     except UidlTaken as taken:
@@ -73,19 +75,20 @@ async def _as_many(
     source: Source,
     found: Comparison,
     news: Mapping[int, str],
+    clock: IReactorTime,
     emit: Emit,
     terminal: Terminal,
     *,
     force: bool,
 ) -> tuple[Memory, int]:
     try:
-        return await _written(account, store, source, found, news, emit), len(news)
+        return await _written(account, store, source, found, news, clock, emit), len(news)
     except UidlTaken as taken:
         if not force:
             raise
         terminal.say(_told(taken))
         free = {uid: uidl for uid, uidl in news.items() if uidl not in taken.uidls}
-    return await _written(account, store, source, found, free, emit), len(free)
+    return await _written(account, store, source, found, free, clock, emit), len(free)
 
 
 def _told(taken: UidlTaken) -> str:
@@ -116,11 +119,17 @@ def _warn(found: Comparison, news: Mapping[int, str], terminal: Terminal) -> Non
 
 
 async def _written(
-    account: Account, store: Store, source: Source, found: Comparison, news: Mapping[int, str], emit: Emit
+    account: Account,
+    store: Store,
+    source: Source,
+    found: Comparison,
+    news: Mapping[int, str],
+    clock: IReactorTime,
+    emit: Emit,
 ) -> Memory:
     if await store.recall(account.key) is None:
         return await _begun(account, store, source, found.listing, news)
-    memory = await Listings(store, emit).synchronised(account, source)
+    memory = await Listings(store, clock, emit).synchronised(account, source)
     if memory.listing.uidvalidity != found.listing.uidvalidity or not set(news) <= set(memory.listing.uids):
         raise Overtaken
     await store.import_uidls(account.key, memory.incarnation, news)

@@ -161,15 +161,18 @@ class Session(Protocol):
             self._resting.cancel()
         self._dialogue.over = True
         if self._working is None:
-            self._leave()
+            self._leave(in_peace=True)
         elif not self._dialogue.committed:
             self._working.cancel()  # and its end leaves
 
-    def _leave(self) -> None:
-        """Nothing of this session goes on: hang up upstream and say in one line what it was."""
+    def _leave(self, *, in_peace: bool) -> None:
+        """Nothing of this session goes on: hang up upstream and say in one line what it was.
+
+        `in_peace`: nothing was cancelled, so that the upstream connection can still be used.
+        """
         visit, did = self._dialogue.visit, self._dialogue.did
         if visit is not None:
-            if self._server.state is State.UPDATE:
+            if in_peace:
                 visit.leave()
             else:
                 visit.abandon()
@@ -298,7 +301,7 @@ class Session(Protocol):
         self._working = None
         self.follow(None)  # however the message ended
         if self._gone:
-            self._leave()
+            self._leave(in_peace=self._dialogue.committed)
         elif not self._proceeding:
             self._proceed()
 

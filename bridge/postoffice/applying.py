@@ -13,6 +13,9 @@ from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Look, Source
 from bridge.state.store import Store
 
+AT_ONCE = 1000
+"""Entries that are noted as sent together: what the journal calls sent and was not, a restart takes for undone."""
+
 _BY_FLAG = frozenset({Policy.FLAG, Policy.EXPUNGE, Policy.HIDE})
 """These set a flag that somebody may take away again; a message that was moved away and back is another message."""
 
@@ -21,9 +24,10 @@ _BY_FLAG = frozenset({Policy.FLAG, Policy.EXPUNGE, Policy.HIDE})
 class Job:
     """Entries by UID, until they are done, and the source that applies them.
 
-    `written`: the journal holds them. `unseen`: this process has not yet seen the messages as they are now.
-    `ours`: UIDs that were sent by this very job, so that nobody can have undone what was never seen to hold.
-    `undone`: UIDs whose deletion somebody took back.
+    `written`: the journal holds them. `unseen`: this process has not yet seen the messages as they are now. `ours`: ids
+    of entries that this process has sent, so that nobody can have undone what was never seen to hold. `undone`: UIDs
+    whose deletion somebody took back. `sets_aside`: a message that is another one now goes to `strangers`, and does
+    not hold up the others.
     """
 
     source: Source
@@ -32,7 +36,9 @@ class Job:
     unseen: bool
     purge: float | None
     ours: set[int] = field(factory=set)
+    sets_aside: bool = False
     undone: set[int] = field(factory=set)
+    strangers: list[Entry] = field(factory=list)
 
 
 async def attempt(store: Store, now: float, job: Job) -> Deletion:
@@ -41,15 +47,32 @@ async def attempt(store: Store, now: float, job: Job) -> Deletion:
         await _look(store, now, job)
         job.unseen = False
     asked, answer = len(job.entries), Deletion(0)
-    for policy, again, entries in _alike(job.entries.values()):
+    for policy, again, entries in list(_alike(job.entries.values())):
         sent = [evolve(entry, stage=Stage.SENT if entry.stage is Stage.WRITTEN else entry.stage) for entry in entries]
         await _advance(store, job, sent)
-        job.ours.update(entry.uid for entry in sent)
+        job.ours.update(entry.id for entry in sent)
         done = await job.source.delete([entry.uid for entry in sent], policy, again=again)
         await _finish(store, now, job, [entry for entry in sent if entry.uid not in done.left])
+        if done.left:
+            job.unseen = True  # until the next try others may change what is left
+        if done.left and done.certain and done.temporary:
+            await _not_sent(store, job, [job.entries[uid] for uid in sorted(done.left)])
         if done.left and not answer.left:
             answer = done
     return evolve(answer, asked=asked, left=frozenset(job.entries))
+
+
+async def _not_sent(store: Store, job: Job, refused: list[Entry]) -> None:
+    """Upstream has said no: what does not carry the flag now never got it, and what does can be taken back."""
+    looks = await job.source.look([entry.uid for entry in refused])
+    if job.written:  # what is not written down has no ids to tell it apart
+        job.ours.difference_update(entry.id for entry in refused)
+    back = [
+        evolve(entry, stage=Stage.WRITTEN, modseq=looks[entry.uid].modseq)
+        for entry in refused
+        if entry.stage is Stage.SENT and entry.uid in looks and not _carries(entry.policy, looks[entry.uid])
+    ]
+    await _advance(store, job, back)
 
 
 def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy, bool, list[Entry]]]:
@@ -58,20 +81,23 @@ def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy, bool, list[Entry]
         policy = Policy.EXPUNGE if entry.stage is Stage.FLAGGED else entry.policy
         groups.setdefault((policy, entry.stage is Stage.SENT), []).append(entry)
     for (policy, again), alike in groups.items():
-        yield policy, again, alike
+        for start in range(0, len(alike), AT_ONCE):
+            yield policy, again, alike[start : start + AT_ONCE]
 
 
 async def _look(store: Store, now: float, job: Job) -> None:
     looks = await job.source.look(sorted(job.entries))
-    for uid, entry in job.entries.items():
-        if uid in looks and not _is_the_same(entry, looks[uid]):
-            raise MailboxReplaced("a message to be deleted is another one now; nothing was deleted")
+    strangers = [entry for uid, entry in job.entries.items() if uid in looks and not _is_the_same(entry, looks[uid])]
+    if strangers and not job.sets_aside:
+        raise MailboxReplaced("a message to be deleted is another one now; nothing was deleted")
+    for entry in strangers:
+        job.strangers.append(job.entries.pop(entry.uid))
     done, undone = [], []
     for uid, entry in job.entries.items():
         look = looks.get(uid)
         if look is None or (entry.stage is not Stage.FLAGGED and _holds(entry.policy, look)):
             done.append(entry)
-        elif _was_undone(entry, look, ours=uid in job.ours):
+        elif _was_undone(entry, look, ours=entry.id in job.ours):
             undone.append(entry)
         else:
             job.entries[uid] = evolve(entry, modseq=look.modseq)
@@ -86,7 +112,11 @@ def _is_the_same(entry: Entry, look: Look) -> bool:
 
 def _holds(policy: Policy, look: Look) -> bool:
     """The flag alone is what was asked for."""
-    return (policy is Policy.FLAG and look.deleted) or (policy is Policy.HIDE and look.hidden)
+    return policy in {Policy.FLAG, Policy.HIDE} and _carries(policy, look)
+
+
+def _carries(policy: Policy, look: Look) -> bool:
+    return look.hidden if policy is Policy.HIDE else look.deleted
 
 
 def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
@@ -96,7 +126,7 @@ def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
     """
     if entry.stage is Stage.FLAGGED:
         return not look.deleted
-    if entry.stage is not Stage.SENT or ours or entry.policy not in _BY_FLAG or look.deleted:
+    if entry.stage is not Stage.SENT or ours or entry.policy not in _BY_FLAG or _carries(entry.policy, look):
         return False
     return not 0 < look.modseq <= entry.modseq
 
@@ -108,12 +138,14 @@ async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None
         await _advance(store, job, [evolve(entry, stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
         for entry in waits:
             job.entries.pop(entry.uid)
-    await _strike(store, job, [entry for entry in done if entry not in waits])
+    waiting = {entry.uid for entry in waits}
+    await _strike(store, job, [entry for entry in done if entry.uid not in waiting])
 
 
 async def _strike(store: Store, job: Job, entries: list[Entry]) -> None:
     if entries and job.written:
         await store.strike(entries)
+        job.ours.difference_update(entry.id for entry in entries)
     for entry in entries:
         job.entries.pop(entry.uid)
 

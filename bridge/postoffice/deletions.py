@@ -5,6 +5,7 @@ not done within `quit_wait` goes on behind the client's back, with its session's
 restart with those of the account's next login.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -59,15 +60,29 @@ class Replayed:
 
 @define(eq=False)
 class _Work:
-    """A job on its way. `told`: the client has its answer, and what is refused from now on is told to the owner."""
+    """A job on its way. `told`: the client has its answer, and what is refused from now on is told to the owner.
+
+    `refused`: what the client is to hear. `spared`: UIDs that are not deleted after all.
+    """
 
     account: Account
-    viewer: str
     job: Job
     backoff: Backoff
     told: bool = False
     refused: Outcome | None = None
-    ended: "Deferred[None]" = field(factory=Deferred)
+    spared: set[int] = field(factory=set)
+    waiters: "list[Deferred[None]]" = field(factory=list)
+
+    def ended(self, clock: IReactorTime, at_most: float) -> "Deferred[None]":
+        """Fires when nothing more is done for it; TimedOut."""
+        waiter: Deferred[None] = Deferred(self.waiters.remove)
+        self.waiters.append(waiter)
+        return waiter.addTimeout(at_most, clock)
+
+    def end(self) -> None:
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
 
 
 class Deletions:
@@ -83,6 +98,7 @@ class Deletions:
         self._deletion_wait = deletion_wait
         self._locks: dict[SourceKey, DeferredLock] = {}
         self._works: list[_Work] = []
+        self._ours: set[int] = set()
 
     # QUIT.
 
@@ -111,19 +127,18 @@ class Deletions:
             return Outcome(len(uids), 0, why_not=str(trouble), temporary=True)
         if settings.after is not None:
             return Outcome(len(uids), 0, promised=len(uids))
-        job = _job(account, source, written or entries, written=written is not None, unseen=touched)
-        work = _Work(account, viewer, job, Backoff(self._clock))
+        job = self._job(account, source, written or entries, written=written is not None, unseen=touched)
+        work = _Work(account, job, Backoff(self._clock))
         if written is not None and self._store.durable:
             return await self._promised(work, len(uids))
         return await self._awaited(work, len(uids))
 
     def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int]) -> list[Entry]:
-        rows = {uid: row for row, uid in enumerate(memory.listing.uids)} if len(uids) > 1000 else None
         listing, after = memory.listing, account.passthrough.after
         due = self._clock.seconds() + after if after is not None else 0.0
         entries = []
         for uid in uids:
-            row = rows[uid] if rows is not None else listing.uids.index(uid)
+            row = bisect_left(listing.uids, uid)
             entries.append(
                 Entry(
                     viewer=viewer,
@@ -149,12 +164,11 @@ class Deletions:
 
     async def _promised(self, work: _Work, asked: int) -> Outcome:
         """Done, refused for good, or +OK because the journal holds it."""
+        ended = work.ended(self._clock, self._quit_wait)
         self._begin(work)
-        waiting = _waiter(work.ended)
-        waiting.addTimeout(self._quit_wait, self._clock)
         with suppress(TimedOut):
-            await waiting
-        work.told = True
+            await ended
+        work.told = work.job.sets_aside = True
         left = len(work.job.entries)
         refused = work.refused
         if refused is None:
@@ -175,7 +189,7 @@ class Deletions:
             answer = Deletion(asked, frozenset(job.entries), why, temporary=True, certain=False)
         except Trouble as trouble:
             left = frozenset(job.entries)
-            certain = not job.ours & left
+            certain = not any(job.entries[uid].id in job.ours for uid in left)
             answer = Deletion(asked, left, str(trouble), trouble.temporary, trouble.detail, certain)
         if job.written and job.entries:
             await self._store.strike(list(job.entries.values()))
@@ -197,20 +211,23 @@ class Deletions:
 
     async def _keep_trying(self, work: _Work) -> None:
         """Until everything is done or refused, or this connection's credentials are of no more use."""
-        job = work.job
-        entered = len(job.entries)
+        job, entered = work.job, len(work.job.entries)
         try:
             while job.entries:
                 try:
                     answer = await self._attempt(work)
+                    if answer.left and not answer.temporary:
+                        await self._refuse(work, answer)
+                        return
                 except (Lasting, MailboxReplaced):
                     return  # the next login shows what is to be done
                 except Trouble:
-                    pass
-                else:
-                    if answer.left and not answer.temporary:
-                        await self._refuse(work, answer)
+                    if work.refused is not None:
+                        return  # the client hears that, though the journal could not be told
                 if job.entries:
+                    if work.told:
+                        job.source.abandon()  # it may be long, and providers count connections
+                    job.unseen = True
                     await work.backoff.rest()
             if work.told:
                 self._emit(DeletionsCarriedOut(str(work.account.name), entered))
@@ -218,7 +235,7 @@ class Deletions:
             self._works.remove(work)
             if work.told:
                 job.source.close()
-            work.ended.callback(None)
+            work.end()
 
     async def _attempt(self, work: _Work) -> Deletion:
         lock = self._locks.setdefault(work.account.key, DeferredLock())
@@ -227,18 +244,25 @@ class Deletions:
             return await attempt(self._store, self._clock.seconds(), work.job)
         finally:
             lock.release()
+            work.spared |= work.job.undone
+            strangers, work.job.strangers = work.job.strangers, []
+            if strangers:
+                await self._give_up(work.account, strangers, "another message stands in the place of the one meant")
 
     async def _refuse(self, work: _Work, answer: Deletion) -> None:
         """Upstream will not, for good: a client that was told so far nothing is told that; later its owner is (S17)."""
         entries = list(work.job.entries.values())
-        work.job.entries.clear()
-        if not work.told:
-            await self._store.strike(entries)
-            work.refused = Outcome(
-                len(entries), 0, why_not=answer.why_not, temporary=answer.temporary, detail=answer.detail
-            )
+        if work.told:
+            await self._give_up(work.account, entries, answer.why_not)
+            work.job.entries.clear()
             return
-        await self._give_up(work.account, entries, answer.why_not)
+        # From here on the client hears that: decided before anything is waited for.
+        work.refused = Outcome(
+            len(entries), 0, why_not=answer.why_not, temporary=answer.temporary, detail=answer.detail
+        )
+        work.spared.update(work.job.entries)
+        work.job.entries.clear()
+        await self._store.strike(entries)
 
     async def _give_up(self, account: Account, entries: list[Entry], why: str) -> None:
         await self._store.give_up(account.key, entries)
@@ -253,24 +277,25 @@ class Deletions:
         """
         now = self._clock.seconds()
         entries = await self._store.journal(account.key, now)
-        undone: set[int] = set()
-        owned = {entry.id for work in self._works for entry in work.job.entries.values()}
+        works = [work for work in self._works if work.account.key == account.key]
+        owned = {entry.id for work in works for entry in work.job.entries.values()}
         due = [e for e in entries if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
         if due:
-            undone = await self._apply(account, source, due)
-        await self._wait_for_others(account.key)
+            work = _Work(account, self._job(account, source, due, sets_aside=True), Backoff(self._clock), told=True)
+            await self._apply(work)
+            works.append(work)
+        await self._wait_for(works)
         waiting = await self._store.journal(account.key, now)
+        spared = {uid for work in works for uid in work.spared}
         hidden = frozenset(
             e.uid
             for e in (*waiting, *entries, *before)
-            if e.stage is not Stage.FLAGGED and e.incarnation == memory.incarnation and e.uid not in undone
+            if e.stage is not Stage.FLAGGED and e.incarnation == memory.incarnation and e.uid not in spared
         )
         tried = {e.id for e in due}
         return Replayed(hidden, [e for e in waiting if e.id in tried and e.due <= now])
 
-    async def _apply(self, account: Account, source: Source, due: list[Entry]) -> set[int]:
-        job = _job(account, source, due, written=True, unseen=True)
-        work = _Work(account, "", job, Backoff(self._clock), told=True)
+    async def _apply(self, work: _Work) -> None:
         try:
             answer = await self._attempt(work)
             if answer.left and not answer.temporary:
@@ -279,44 +304,42 @@ class Deletions:
             raise
         except Trouble:
             pass  # they wait on, and stay hidden
-        return job.undone
 
-    async def _wait_for_others(self, key: SourceKey) -> None:
-        for work in [work for work in self._works if work.account.key == key]:
-            work.backoff.hurry()
-            waiting = _waiter(work.ended)
-            waiting.addTimeout(PATIENCE, self._clock)
-            try:
-                await waiting
-            except TimedOut:
-                return
+    async def _wait_for(self, works: Sequence[_Work]) -> None:
+        """Others' deletions, which this listing would still show."""
+        for work in works:
+            if work in self._works:
+                ended = work.ended(self._clock, PATIENCE)
+                work.backoff.hurry()
+                try:
+                    await ended
+                except TimedOut:
+                    return
 
     def adopt(self, account: Account, source: Source, entries: Sequence[Entry]) -> None:
         """What a login could not apply is tried further with its source once its session is over."""
-        job = _job(account, source, entries, written=True, unseen=True)
-        self._begin(_Work(account, "", job, Backoff(self._clock), told=True))
+        job = self._job(account, source, entries, sets_aside=True)
+        self._begin(_Work(account, job, Backoff(self._clock), told=True))
+
+    def _job(
+        self,
+        account: Account,
+        source: Source,
+        entries: Sequence[Entry],
+        *,
+        written: bool = True,
+        unseen: bool = True,
+        sets_aside: bool = False,
+    ) -> Job:
+        ours = self._ours if written else set()
+        by_uid = {entry.uid: entry for entry in entries}
+        return Job(source, by_uid, written, unseen, account.passthrough.purge, ours, sets_aside)
 
     def stop(self) -> None:
         """The bridge ends; the journal keeps what is not done."""
         for work in list(self._works):
             work.job.source.abandon()
             work.backoff.stop()
-
-
-def _job(account: Account, source: Source, entries: Sequence[Entry], *, written: bool, unseen: bool) -> Job:
-    return Job(source, {entry.uid: entry for entry in entries}, written, unseen, account.passthrough.purge)
-
-
-def _waiter(ended: "Deferred[None]") -> "Deferred[None]":
-    """Fires when that one does, and may be given up without it."""
-    waiting: Deferred[None] = Deferred()
-
-    def tell(_: None) -> None:
-        if not waiting.called:
-            waiting.callback(None)
-
-    ended.addCallback(tell)
-    return waiting
 
 
 def _only_stopped(failure: Failure) -> None:

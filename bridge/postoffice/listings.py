@@ -3,22 +3,26 @@
 What was listed last time is asked for no more; what is stored is never older than what a client was told.
 """
 
-from collections.abc import Coroutine
-from typing import Any
+from array import array
+from collections.abc import Coroutine, Sequence
+from typing import Any, NoReturn
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account
-from bridge.events import Emit, MailboxRenumbered, StateTroubled
+from bridge.events import DeletionsAbandoned, Emit, MailboxRenumbered, StateTroubled
 from bridge.maildrop import advance
 from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable
+from bridge.maildrop.journal import Entry
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.memory import Memory, News
+from bridge.maildrop.memory import Memory, Moves, News, Viewing
 from bridge.maildrop.rematch import implausible, rematch
 from bridge.maildrop.source import Source
 from bridge.maildrop.uidl import UidlFormat, parse_format
+from bridge.names import SourceKey
 from bridge.state.store import Overtaken, Store, UidlTaken
 
 
@@ -29,65 +33,147 @@ class GoesOn(CancelledError):
 ROUNDS = 5
 """How often others may store a newer listing of the same source while this one is made."""
 
+LOOK_AGAIN = 60.0
+"""Seconds after which a mailbox that was not recognised, and has changed since, is looked at again."""
+
 TAKEN = 5
 """How often new UIDLs may turn out to be taken; each time they get another suffix."""
 
 
 @frozen
+class _Judged:
+    """A mailbox that was not recognised, as it was then; and when it is worth another look though it has changed."""
+
+    place: str
+    uidvalidity: int
+    uidnext: int
+    messages: int
+    again_at: float
+
+
+@define(eq=False)
+class _Recognising:
+    """A replaced mailbox whose messages are being recognised; logins of the account that come meanwhile wait for it."""
+
+    source: Source
+    waiters: "list[Deferred[None]]" = field(factory=list)
+
+    def over(self) -> "Deferred[None]":
+        waiter: Deferred[None] = Deferred(self.waiters.remove)
+        self.waiters.append(waiter)
+        return waiter
+
+    def end(self) -> None:
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+
 class Listings:
     """Shared by all logins."""
 
-    store: Store
-    emit: Emit
+    def __init__(self, store: Store, clock: IReactorTime, emit: Emit) -> None:
+        self._store = store
+        self._clock = clock
+        self._emit = emit
+        self._recognising: dict[SourceKey, _Recognising] = {}
+        self._judged: dict[SourceKey, _Judged] = {}
+
+    def stop(self) -> None:
+        """What is being recognised is given up; nothing of it was stored."""
+        for recognising in list(self._recognising.values()):
+            recognising.source.abandon()
 
     async def synchronised(self, account: Account, source: Source) -> Memory:
         """The source as it is now, stored. Raises a Trouble, and changes nothing then."""
-        memory = await self.store.recall(account.key)
+        memory = await self._store.recall(account.key)
         for _ in range(ROUNDS):
             known = memory.listing if memory is not None and memory.place == account.place else None
             listing = await source.list(known)
-            storing = self._stored(account, source, memory, listing)
+            if account.key in self._recognising:
+                await self._recognising[account.key].over()
+                memory = await self._store.recall(account.key)
+                continue
+            why = advance.replaced(memory, account.place, listing) if memory is not None else ""
+            storing = self._stored(account, source, memory, listing, why)
             try:
-                return await _carried_through(storing, source)
+                return await (self._carried_through(account.key, storing, source) if why else storing)
             except Overtaken:
-                memory = await self.store.recall(account.key)
+                memory = await self._store.recall(account.key)
                 if memory is not None and memory.place == account.place and _same(memory.listing, listing):
                     return memory
         raise ListingIncomplete("the mailbox changes faster than it can be listed; try again later")
 
-    async def _stored(self, account: Account, source: Source, before: Memory | None, listing: Listing) -> Memory:
+    async def _carried_through(self, key: SourceKey, storing: Coroutine[Any, Any, Memory], source: Source) -> Memory:
+        """Recognising thousands of messages may take longer than a client waits; the next login finds it done (S31)."""
+        recognising = self._recognising[key] = _Recognising(source)
+        waiting: Deferred[Memory] = Deferred()
+
+        def tell(result: Memory | Failure) -> None:
+            del self._recognising[key]
+            if waiting.called:
+                source.abandon()  # whoever waited is gone, and nothing else needs it
+            elif isinstance(result, Failure):
+                waiting.errback(result)
+            else:
+                waiting.callback(result)
+            recognising.end()
+
+        Deferred.fromCoroutine(storing).addBoth(tell)
+        try:
+            return await waiting
+        except CancelledError:
+            raise GoesOn from None
+
+    async def _stored(
+        self, account: Account, source: Source, before: Memory | None, listing: Listing, why: str
+    ) -> Memory:
+        """`why` it is another incarnation, or "" where it goes on."""
         uidl_format = parse_format(account.passthrough.uidl)
-        memory, news = await self._thought(account, source, before, listing, uidl_format)
+        memory, news = await self._thought(account, source, before, listing, uidl_format, why)
         if before is not None and not _is_news(before, memory, news):
             return memory
+        waiting = await self._store.journal(account.key, self._clock.seconds()) if news.moves is not None else []
         for _ in range(TAKEN):
             try:
-                return await self.store.remember(account.key, memory, news)
+                stored = await self._store.remember(account.key, memory, news)
             except UidlTaken as taken:
                 memory, news = advance.suffixed(memory, news, taken.uidls)
             except StateUnavailable as trouble:
                 # Computed UIDLs are the same tomorrow; what had to be stored would not be.
-                if before is None or news.moves is not None or news.given or news.carried:
+                # A format without UIDVALIDITY relies on the store for what it has computed, too.
+                unproven = news.computed and not uidl_format.has_uidvalidity
+                if before is None or news.moves is not None or news.given or news.carried or unproven:
                     raise
-                self.emit(StateTroubled(str(trouble)))
+                self._emit(StateTroubled(str(trouble)))
                 return memory
+            else:
+                if before is not None and news.moves is not None:
+                    self._report(account, waiting, news.moves)
+                    await self._moved(account, before, stored, news.moves)
+                return stored
         raise StateUnavailable("no free UIDL was found for new messages; please report this")
 
     async def _thought(
-        self, account: Account, source: Source, before: Memory | None, listing: Listing, uidl_format: UidlFormat
+        self,
+        account: Account,
+        source: Source,
+        before: Memory | None,
+        listing: Listing,
+        uidl_format: UidlFormat,
+        why: str,
     ) -> tuple[Memory, News]:
         if before is None:
             ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
             return advance.first(account.place, listing, uidl_format, ids)
-        why = advance.replaced(before, account.place, listing)
-        if not why:
-            trouble = advance.doubtful(before, listing)
-            if trouble:
-                raise ListingIncomplete(trouble)
-            new = advance.unlisted(before, listing)
-            ids = await source.stable_ids(new) if uidl_format.stable and new else None
-            return advance.grown(before, listing, uidl_format, ids)
-        return await self._renumbered(account, source, before, listing, uidl_format, why)
+        if why:
+            return await self._renumbered(account, source, before, listing, uidl_format, why)
+        trouble = advance.doubtful(before, listing)
+        if trouble:
+            raise ListingIncomplete(trouble)
+        new = advance.unlisted(before, listing) if uidl_format.stable else ()
+        ids = await source.stable_ids(new) if new else None
+        return advance.grown(before, listing, uidl_format, ids)
 
     async def _renumbered(
         self,
@@ -98,42 +184,63 @@ class Listings:
         uidl_format: UidlFormat,
         why: str,
     ) -> tuple[Memory, News]:
-        old = await self.store.fingerprints(account.key, before.incarnation)
+        if not (before.accepted or account.passthrough.renumbered == "accept"):
+            self._refuse_again(account, before, listing)
+        old = await self._store.fingerprints(account.key, before.incarnation)
         new = await source.fingerprints(listing.uids)
         moves = rematch(before.listing, old, listing, new)
         doubt = implausible(before.listing, listing, moves)
-        if doubt and not (before.accepted or account.passthrough.renumbered == "accept"):
-            question = f"{why}; {doubt}"
-            if question != before.question:
-                await self.store.remember(account.key, evolve(before, question=question), News(columns=False))
-                self.emit(MailboxRenumbered(str(account.name), why, len(moves.uids), len(before.listing), asks=True))
-            raise Renumbered(
-                f"the mailbox was replaced upstream: {question}; its owner must look at `popbridge uidl show` "
-                "and then run `popbridge uidl accept`"
-            )
-        self.emit(MailboxRenumbered(str(account.name), why, len(moves.uids), len(before.listing), asks=False))
+        question = f"{why}; {doubt}"
+        # The owner's word is for what he was asked, and not for what became of the mailbox since.
+        answered = before.accepted and question == before.question
+        if doubt and not (answered or account.passthrough.renumbered == "accept"):
+            await self._ask(account, before, listing, question, len(moves.uids))
+        self._judged.pop(account.key, None)
+        self._emit(MailboxRenumbered(str(account.name), why, len(moves.uids), len(before.listing), asks=False))
         ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
         return advance.renumbered(before, account.place, listing, moves, uidl_format, ids)
 
+    async def _ask(
+        self, account: Account, before: Memory, listing: Listing, question: str, recognised: int
+    ) -> NoReturn:
+        """The owner is told once, every login until he has answered."""
+        again_at = self._clock.seconds() + LOOK_AGAIN
+        self._judged[account.key] = _Judged(account.place, listing.uidvalidity, listing.uidnext, len(listing), again_at)
+        if question != before.question:
+            await self._store.remember(
+                account.key, evolve(before, question=question, accepted=False), News(columns=False)
+            )
+            self._emit(MailboxRenumbered(str(account.name), question, recognised, len(before.listing), asks=True))
+        raise _asks(question)
 
-async def _carried_through(storing: Coroutine[Any, Any, Memory], source: Source) -> Memory:
-    """Recognising thousands of messages may take longer than a client waits; the next login finds it done (S31)."""
-    inner = Deferred.fromCoroutine(storing)
-    waiting: Deferred[Memory] = Deferred()
+    def _refuse_again(self, account: Account, before: Memory, listing: Listing) -> None:
+        """Polls while the question waits are not to fetch all headers each time."""
+        judged = self._judged.get(account.key)
+        if judged is None or not before.question or judged.place != account.place:
+            return
+        same = (judged.uidnext, judged.messages) == (listing.uidnext, len(listing))
+        if judged.uidvalidity == listing.uidvalidity and (same or self._clock.seconds() < judged.again_at):
+            raise _asks(before.question)
 
-    def tell(result: Memory | Failure) -> None:
-        if waiting.called:
-            source.abandon()  # whoever waited is gone, and nothing else needs it
-        elif isinstance(result, Failure):
-            waiting.errback(result)
-        else:
-            waiting.callback(result)
+    def _report(self, account: Account, waiting: Sequence[Entry], moves: Moves) -> None:
+        """Promised deletions that nothing proves which message is meant by (S17)."""
+        lost = sum(entry.uid not in moves.certain for entry in waiting)
+        if lost:
+            why = "the mailbox was replaced, and nothing proves which messages were meant"
+            self._emit(DeletionsAbandoned(str(account.name), lost, why))
 
-    inner.addBoth(tell)
-    try:
-        return await waiting
-    except CancelledError:
-        raise GoesOn from None
+    async def _moved(self, account: Account, before: Memory, memory: Memory, moves: Moves) -> None:
+        """Numbers stay in the order that the plain view knew, should the new UIDs be in another (S8)."""
+        order = array("I", [moves.uids[uid] for uid in before.listing.uids if uid in moves.uids])
+        if order != memory.listing.uids[: len(order)] and await self._store.viewing(account.key, "") is None:
+            await self._store.show(account.key, "", Viewing(incarnation=memory.incarnation, ranks=order), None)
+
+
+def _asks(question: str) -> Renumbered:
+    return Renumbered(
+        f"the mailbox was replaced upstream: {question}; its owner must look at `popbridge uidl diff` "
+        "and then run `popbridge uidl accept`"
+    )
 
 
 def _same(one: Listing, other: Listing) -> bool:

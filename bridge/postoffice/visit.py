@@ -21,11 +21,11 @@ from bridge.postoffice.deletions import Deletions, Outcome
 from bridge.postoffice.loops import Loops
 from bridge.state.store import Store
 
-LEARNED_AT_ONCE = 5_000
-"""Messages whose fingerprints are fetched behind one QUIT; the rest follows behind the next ones."""
+LEARNED_AT_ONCE = 1_000
+"""Messages whose fingerprints are fetched, and stored, together."""
 
 LEARNING = 30.0
-"""Seconds that may take."""
+"""Seconds that this may take behind one session; the rest follows behind the next ones."""
 
 MARKING = 10.0
 """Seconds that QUIT waits until what was read is marked as read."""
@@ -72,11 +72,12 @@ class Visit:
             self._emit(MessageLooping(str(self.account.name), str(self.maildrop.uidl(number)), times))
 
     def has_work(self, marked: Sequence[int]) -> bool:
-        """True where QUIT changes anything upstream."""
-        return bool(marked or self._read)
+        """True where QUIT has anything to do before it answers."""
+        return bool(marked or self._read or self._sizes)
 
     async def quit(self, marked: Sequence[int]) -> Outcome:
         """Carry out what was marked and read; never raises a Trouble."""
+        await self._learn({}, self._memory.learned_to)  # the next login may come at once
         if self.account.passthrough.seen == "deleted":
             self._read.update(marked)
         if self._read:
@@ -90,7 +91,7 @@ class Visit:
         return outcome
 
     def leave(self) -> None:
-        """After QUIT, when the client has its answer: learn what is new, then hang up."""
+        """The session is over and nothing is under way: learn what is new, then hang up."""
         if self._lost:
             self.abandon()
             return
@@ -104,7 +105,7 @@ class Visit:
         leaving.addBoth(lambda _: self._departures.discard(leaving))
 
     def abandon(self) -> None:
-        """The session ended without QUIT."""
+        """The session ended in the middle of something."""
         self.source.abandon()
         self._keep_sizes()
 
@@ -121,14 +122,19 @@ class Visit:
             self._emit(SeenNotMarked(str(self.account.name), len(self._read), why))
 
     async def _leave(self) -> None:
-        listing, learned_to = self._memory.listing, self._memory.learned_to
-        new = listing.uids[bisect_right(listing.uids, learned_to) :][:LEARNED_AT_ONCE].tolist()
-        fingerprints = await self.source.fingerprints(new) if new else {}
+        await self._learn_new()
         if self._left_over:
             self._deletions.adopt(self.account, self.source, self._left_over)
         else:
             self.source.close()
-        await self._learn(fingerprints, new[-1] if new else learned_to)
+
+    async def _learn_new(self) -> None:
+        """In parts, so that what was learned stays when the time is up."""
+        uids = self._memory.listing.uids
+        new = uids[bisect_right(uids, self._memory.learned_to) :]
+        for start in range(0, len(new), LEARNED_AT_ONCE):
+            part = new[start : start + LEARNED_AT_ONCE].tolist()
+            await self._learn(await self.source.fingerprints(part), part[-1])
 
     def _left_badly(self, failure: Failure) -> None:
         failure.trap(Trouble, TimedOut, CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there

@@ -180,3 +180,18 @@ def test_a_view_is_no_login_and_hides_no_star() -> None:
         with pytest.raises(LoginNotAllowed):
             Directory((anybody,)).find(login)
     assert found(b"ann#mailbox=a*b", anybody).passthrough.upstream.mailbox == "a*b"
+
+
+def test_under_a_name_the_memory_is_the_login_s_as_typed_and_without_one_the_mailbox_s() -> None:
+    """On the new server the login may have another form (S1); two logins that mean one mailbox share what is known."""
+    here = PassThrough(upstream=Upstream("imap", "tls", "imap.example.org", 993), login="{local}")
+    named = attrs.evolve(here, name="home")
+
+    def keys(entry: PassThrough, *logins: bytes) -> set[str]:
+        found = [Directory((entry,)).find(login) for login in logins]
+        return {str(account.name) for account in found if account is not None}
+
+    assert len(keys(here, b"ann@a.example", b"ann@b.example")) == 1
+    assert keys(named, b"ann@a.example", b"ann@A.example") == {"home ann@a.example"}
+    moved = attrs.evolve(named, login="{user}")
+    assert keys(moved, b"ann@a.example") == keys(named, b"ann@a.example")

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory
@@ -71,7 +72,14 @@ class House:
 
     def log_in(self) -> Memory:
         """What a login remembers."""
-        return done(Listings(self.store, self.told.append).synchronised(self.account, self.source))
+        return done(Listings(self.store, Clock(), self.told.append).synchronised(self.account, self.source))
+
+    def learn(self) -> None:
+        """What a session learns behind its QUIT."""
+        memory, key = self.log_in(), self.account.key
+        uids = memory.listing.uids.tolist()
+        known = done(self.source.fingerprints(uids))
+        done(self.store.learn(key, memory.incarnation, true_sizes={}, fingerprints=known, learned_to=uids[-1]))
 
     def memory(self) -> Memory | None:
         return done(self.store.recall(self.account.key))

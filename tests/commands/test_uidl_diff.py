@@ -81,7 +81,7 @@ def test_nothing_new_is_no_difference() -> None:
 
 def test_a_replaced_mailbox_tells_what_the_next_login_would_do() -> None:
     house = House(MANY)
-    house.log_in()
+    house.learn()
     house.source.uidvalidity = type(house.source.uidvalidity)(8)
 
     assert now(house) is False

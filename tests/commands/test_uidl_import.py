@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from attrs import evolve
+from twisted.internet.task import Clock
 
 from bridge.commands.old_message import OldMessage
 from bridge.commands.terminal import CommandRefused
@@ -23,7 +24,7 @@ def bring(
     if agrees is not None:
         terminal = evolve(terminal, agrees=agrees)
     emit = house.told.append
-    done(import_uidls(house.account, house.store, house.source, messages, emit, terminal, force=force))
+    done(import_uidls(house.account, house.store, house.source, messages, Clock(), emit, terminal, force=force))
 
 
 def test_a_mailbox_that_nobody_has_seen_yet_has_the_old_uidls_from_its_first_login() -> None:

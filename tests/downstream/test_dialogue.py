@@ -303,7 +303,10 @@ def quit_after(deletion: Deletion | Exception) -> tuple[bytes, Stage]:
     ("deletion", "reply"),
     [
         (Deletion(2), b"+OK 2 messages deleted, goodbye\r\n"),
-        (Deletion(2, BOTH, "read-only upstream"), b"-ERR [SYS/PERM] 2 of 2 messages not deleted: read-only upstream\r\n"),
+        (
+            Deletion(2, BOTH, "read-only upstream"),
+            b"-ERR [SYS/PERM] 2 of 2 messages not deleted: read-only upstream\r\n",
+        ),
         (
             Deletion(2, ONE, "busy", temporary=True, detail="try"),
             b"-ERR [SYS/TEMP] 1 of 2 messages not deleted: busy (upstream says: try)\r\n",

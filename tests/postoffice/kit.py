@@ -73,6 +73,7 @@ class HeldSource(FakeSource):
 
     async def look(self, *args: Any, **kwargs: Any) -> Any:
         self._down()
+        self.abandoned = False  # it connects anew
         return await super().look(*args, **kwargs)
 
     def _down(self) -> None:
@@ -118,6 +119,13 @@ class Ground:
         source = self.source()
         source.highestmodseq = highestmodseq
         return result(self.office.open(account or self.account, source))
+
+    def known(self, account: Account | None = None) -> dict[int, str]:
+        """A whole session, behind which everything is learned; the UIDLs by UID."""
+        visit = self.open(account)
+        uidls = self.uidls(visit)
+        visit.leave()
+        return uidls
 
     def quit(self, visit: Visit, *numbers: int) -> "Deferred[Outcome]":
         """DELE of these numbers, then QUIT; what it answers."""

@@ -10,7 +10,7 @@ from bridge.maildrop.errors import MailboxReplaced, UpstreamUnavailable
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion
-from bridge.postoffice.applying import Job, attempt
+from bridge.postoffice.applying import AT_ONCE, Job, attempt
 from bridge.state.memory import MemoryStore
 from tests.contracts.fake_source import FakeMessage, FakeSource
 from tests.postoffice.kit import result
@@ -81,15 +81,79 @@ def test_what_is_found_decides(
     assert bool(source.asked) == (what == "applied")
 
 
-def test_what_this_process_sent_itself_cannot_have_been_undone_before_it_was_seen_to_hold() -> None:
+def test_what_upstream_refused_for_now_was_never_sent() -> None:
     source = FakeSource({1: FakeMessage(b"x", modseq=9)})
     work = job(source, entry(1, Policy.FLAG, modseq=5), unseen=False)
     source.refuses = Deletion(1, frozenset({1}), "in use", temporary=True)
     assert tried(work) == Deletion(1, frozenset({1}), "in use", temporary=True)
-    assert work.entries[1].stage is Stage.SENT
-    source.refuses, source.broken = None, True
+    assert (work.entries[1].stage, work.entries[1].modseq) == (Stage.WRITTEN, 9)
+    source.refuses = None
     tried(work)
     assert source.messages[1].deleted
+
+
+def test_what_this_process_sent_itself_cannot_have_been_undone_before_it_was_seen_to_hold() -> None:
+    class Dying(FakeSource):
+        async def delete(self, uids: object, policy: Policy, *, again: bool = False) -> Deletion:
+            self.broken = True
+            raise UpstreamUnavailable("lost")
+
+    source = Dying({1: FakeMessage(b"x", modseq=9)})
+    work = job(source, entry(1, Policy.FLAG, modseq=5), unseen=False)
+    with pytest.raises(UpstreamUnavailable):
+        tried(work)
+    assert work.entries[1].stage is Stage.SENT
+    work.source = healthy = FakeSource(source.messages)
+    result(healthy.list())
+    tried(work)
+    assert source.messages[1].deleted
+    assert not work.undone
+
+
+def test_a_flag_that_was_set_and_then_taken_away_stays_away() -> None:
+    """STORE was done and UID EXPUNGE refused; before the next try somebody wants the message back."""
+
+    class Half(FakeSource):
+        async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
+            for uid in uids:
+                self.messages[uid].deleted = True
+            return Deletion(len(uids), frozenset(uids), "upstream refused to expunge them", temporary=True)
+
+    store = MemoryStore(Clock().seconds)
+    source = Half({1: FakeMessage(b"x")})
+    work = job(source, entry(1, id=7), unseen=False)
+    work.written = True
+    result(attempt(store, 0.0, work))
+    assert work.entries[1].stage is Stage.SENT
+    source.messages[1].deleted = False
+    result(attempt(store, 0.0, work))
+    assert (work.entries, work.undone) == ({}, {1})
+    assert not source.messages[1].deleted
+
+
+def test_what_is_another_message_now_may_be_set_aside() -> None:
+    source = FakeSource({1: FakeMessage(b"longer"), 2: FakeMessage(b"y")})
+    work = job(source, entry(1), entry(2))
+    work.sets_aside = True
+    assert tried(work).left == frozenset()
+    assert [one.uid for one in work.strangers] == [1]
+    assert list(source.messages) == [1]
+
+
+def test_no_more_is_noted_as_sent_than_goes_out_at_once() -> None:
+    """What a restart finds noted as sent, and was not, it takes for undone."""
+    messages = {uid: FakeMessage(b"x") for uid in range(1, AT_ONCE + 2)}
+    seen: list[int] = []
+
+    class Watched(FakeSource):
+        async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
+            seen.append(sum(one.stage is Stage.SENT for one in work.entries.values()))
+            return await super().delete(uids, policy, again=again)
+
+    work = job(Watched(messages), *(entry(uid) for uid in range(1, AT_ONCE + 2)), unseen=False)
+    tried(work)
+    assert seen == [AT_ONCE, 1]
+    assert not work.entries
 
 
 def test_one_refusal_does_not_hold_up_what_another_policy_may_do() -> None:
@@ -157,7 +221,7 @@ def test_only_flagged_messages_wait_for_a_purge() -> None:
 
 def test_the_modseq_of_an_entry_is_the_one_seen_last() -> None:
     source = FakeSource({1: FakeMessage(b"x", modseq=9)})
-    source.refuses = Deletion(1, frozenset({1}), "busy", temporary=True)
+    source.refuses = Deletion(1, frozenset({1}), "not allowed")
     work = job(source, entry(1, modseq=5))
     tried(work)
     assert work.entries[1].modseq == 9

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bridge.events import DeletionsAbandoned, DeletionsCarriedOut
-from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
+from bridge.maildrop.errors import CredentialsRefused, StateUnavailable, UpstreamUnavailable
 from bridge.maildrop.journal import Stage
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Policy
@@ -457,3 +457,98 @@ def test_a_mark_as_read_before_a_deletion_does_not_pass_for_somebody_s_doing() -
     ground.clock.advance(QUIT_WAIT)
     result(quitting)
     assert ground.journal()[0].modseq == 8
+
+
+def test_a_flag_taken_away_while_its_purge_was_refused_for_now_stays_away() -> None:
+    ground = Ground(A, B, delete="flag", purge=60.0)
+    result(ground.quit(ground.open(), 1))
+    ground.clock.advance(60)
+    source = ground.source()
+    source.answers = [Deletion(1, frozenset({1}), "in use", temporary=True)] * 2
+    visit = result(ground.office.open(ground.account, source))
+    visit.leave()
+    assert not source.answers
+    ground.messages[1].deleted = False
+    ground.clock.advance(600)
+    assert list(ground.messages) == [1, 2]
+    assert ground.uids(ground.open()) == [1, 2]
+
+
+def test_a_replay_that_loses_its_connection_is_taken_up_again_by_the_next_one() -> None:
+    """Nothing was restarted, so that this process knows what it has sent and never saw hold."""
+    ground = Ground(A, B, delete="flag", after=60.0)
+    result(ground.quit(ground.open(), 1))
+    ground.clock.advance(60)
+    source = ground.source()
+    source.answers = [UpstreamUnavailable("lost")]
+    visit = result(ground.office.open(ground.account, source))
+    assert ground.journal()[0].stage is Stage.SENT
+    visit.leave()
+    ground.clock.advance(1)
+    assert ground.messages[1].deleted
+    assert ground.journal() == []
+
+
+def test_a_refusal_is_told_though_the_journal_cannot_hear_of_it() -> None:
+    class Full(DurableStore):
+        async def strike(self, entries: object) -> None:  # type: ignore[override]  # awaited all the same
+            raise StateUnavailable("the disk is full")
+
+    ground = Ground(A, delete="expunge")
+    ground.store = Full(ground.clock.seconds)
+    ground.restart()
+    visit = ground.open()
+    ground.sources[0].answers = [Deletion(1, frozenset({1}), "upstream refused to flag them")]
+    outcome = result(ground.quit(visit, 1))
+    assert (outcome.done, outcome.promised, outcome.refused) == (0, 0, 1)
+    assert not ground.clock.getDelayedCalls()
+
+
+def test_one_stranger_does_not_hold_up_the_others_and_is_told() -> None:
+    ground = Ground(A, B, delete="expunge", after=60.0)
+    result(ground.quit(ground.open(), 1, 2))
+    ground.clock.advance(60)
+    ground.messages[1].octets += b"and more"
+
+    class Late(HeldSource):
+        async def list(self, known: Listing | None = None) -> Listing:
+            listing = await super().list(known)
+            listing.sizes[0] = len(A)
+            return listing
+
+    late = Late(ground.messages, uidvalidity=7, uidnext=3)
+    late.answers = []
+    visit = result(ground.office.open(ground.account, late))
+    assert list(ground.messages) == [1]
+    assert [(event.messages, event.reason[:15]) for event in ground.told(DeletionsAbandoned)] == [
+        (1, "another message")
+    ]
+    assert ground.uids(visit) == []
+    assert ground.journal() == []
+
+
+def test_between_two_tries_no_connection_is_held() -> None:
+    ground = Ground(A, delete="expunge")
+    visit = ground.open()
+    source = ground.sources[0]
+    source.held = Deferred()
+    source.answers = [Deletion(1, frozenset({1}), "in use", temporary=True)] * 3
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    source.held.callback(None)
+    assert [source.abandoned] == [True]
+    ground.clock.pump([600] * 4)
+    assert ground.messages == {}
+
+
+def test_a_message_whose_deletion_is_being_refused_is_not_missing_for_others() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    held = ground.sources[0].held = Deferred()
+    ground.sources[0].answers = [Deletion(1, frozenset({1}), "upstream refused to flag them")]
+    quitting = ground.quit(visit, 1)
+    second = Deferred.fromCoroutine(ground.office.open(ground.account, ground.source()))
+    held.callback(None)
+    assert result(quitting).refused == 1
+    assert ground.uids(result(second)) == [1, 2]

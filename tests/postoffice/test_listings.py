@@ -4,11 +4,12 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
-from bridge.events import MailboxRenumbered, StateTroubled
-from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable
+from bridge.events import DeletionsAbandoned, MailboxRenumbered, StateTroubled
+from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, News
-from bridge.postoffice.listings import GoesOn
+from bridge.postoffice.listings import LOOK_AGAIN, GoesOn
+from bridge.postoffice.visit import Visit
 from tests.contracts.fake_source import FakeMessage
 from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
 
@@ -71,7 +72,7 @@ def test_a_first_login_that_cannot_be_stored_is_refused() -> None:
 
 def test_a_mailbox_made_anew_keeps_its_uidls() -> None:
     ground = Ground(*bodies(30))
-    before = ground.uidls(ground.open())
+    before = ground.known()
     renumber(ground)
     assert ground.uidls(ground.open()) == {uid + 100: uidl for uid, uidl in before.items()}
     (told,) = ground.told(MailboxRenumbered)
@@ -82,7 +83,7 @@ def test_a_mailbox_made_anew_keeps_its_uidls() -> None:
 
 def test_a_mailbox_of_strangers_asks_once_and_goes_on_when_the_owner_says_so() -> None:
     ground = Ground(*bodies(30))
-    before = ground.uidls(ground.open())
+    before = ground.known()
     ground.messages = {n: FakeMessage(b"Message-ID: <%d@y>\r\n\r\nnobody's" % n) for n in range(1, 31)}
     ground.uidvalidity = 8
     for _ in range(2):
@@ -105,7 +106,7 @@ def test_a_mailbox_of_strangers_asks_once_and_goes_on_when_the_owner_says_so() -
 
 def test_the_mailbox_that_comes_back_before_the_owner_answers_is_the_old_one() -> None:
     ground = Ground(*bodies(30))
-    before, mailbox = ground.uidls(ground.open()), ground.messages
+    before, mailbox = ground.known(), ground.messages
     ground.uidvalidity, ground.messages, ground.uidnext = 8, {}, 1
     with pytest.raises(Renumbered):
         ground.open()
@@ -118,7 +119,7 @@ def test_the_mailbox_that_comes_back_before_the_owner_answers_is_the_old_one() -
 
 def test_renumbered_accept_goes_on_and_reports_it() -> None:
     ground = Ground(*bodies(30), renumbered="accept")
-    before = ground.uidls(ground.open())
+    before = ground.known()
     ground.messages, ground.uidvalidity = {1: FakeMessage(b"Message-ID: <z@z>\r\n\r\n")}, 8
     assert not set(ground.uidls(ground.open()).values()) & set(before.values())
     (told,) = ground.told(MailboxRenumbered)
@@ -139,7 +140,7 @@ def test_an_empty_answer_without_proof_is_no_empty_mailbox() -> None:
 def test_the_first_account_on_another_host_is_the_same_account() -> None:
     """Its memory hangs on the name; the place says that everything is to be looked at anew."""
     ground = Ground(*bodies(30))
-    before = ground.uidls(ground.open())
+    before = ground.known()
     settings = ground.account.passthrough
     moved = type(settings.upstream)("imap", "tls", "new.example.org", 993)
     ground.account = evolve(ground.account, passthrough=evolve(settings, upstream=moved))
@@ -218,7 +219,7 @@ def test_a_mailbox_that_always_changes_is_given_up_in_the_end() -> None:
 def test_recognising_goes_on_when_the_client_does_not_wait_for_it() -> None:
     """S31: the next login finds it done."""
     ground = Ground(*bodies(30))
-    before = ground.uidls(ground.open())
+    before = ground.known()
     renumber(ground)
     gate: Deferred[None] = Deferred()
 
@@ -253,14 +254,14 @@ def test_stable_ids_are_the_uidls_where_the_account_says_so() -> None:
     assert shown[3] != "M1", "two copies of one message are told apart"
     ground.messages[4] = FakeMessage(b"x", stable_id="M4")
     ground.uidnext = 5
-    assert ground.uidls(ground.open()) == {**shown, 4: "M4"}
+    assert ground.known() == {**shown, 4: "M4"}
     renumber(ground)
     assert set(ground.uidls(ground.open()).values()) == {*shown.values(), "M4"}
 
 
 def test_a_listing_of_another_place_is_no_help() -> None:
     ground, asked = Ground(*bodies(30)), []
-    ground.open()
+    ground.known()
 
     class Watched(HeldSource):
         async def list(self, known: Listing | None = None) -> Listing:
@@ -276,7 +277,7 @@ def test_a_listing_of_another_place_is_no_help() -> None:
 
 def test_recognised_uidls_that_cannot_be_stored_are_not_shown() -> None:
     ground = Ground(*bodies(30))
-    ground.open()
+    ground.known()
     renumber(ground)
     assert isinstance(ground.store, DurableStore)
     ground.store.broken = True
@@ -296,3 +297,149 @@ def test_a_word_given_too_early_is_good_for_nothing_later() -> None:
     memory = result(ground.store.recall(ground.account.key))
     assert memory is not None
     assert not memory.accepted
+
+
+def test_a_uidl_that_only_the_store_can_keep_from_naming_two_messages_is_not_shown_unstored() -> None:
+    ground = Ground(*bodies(2), uidl="cyrus-uid")
+    ground.open()
+    assert isinstance(ground.store, DurableStore)
+    ground.store.broken = True
+    assert ground.uids(ground.open()) == [1, 2]
+    ground.messages[3], ground.uidnext = FakeMessage(b"new"), 4
+    with pytest.raises(StateUnavailable):
+        ground.open()
+
+
+def test_promised_deletions_that_cannot_follow_a_renumbering_are_told() -> None:
+    ground = Ground(*bodies(3), b"no header\r\n", delete="expunge", after=3600.0)
+    ground.known()
+    result(ground.quit(ground.open(), 1, 4))
+    renumber(ground)
+    assert ground.uids(ground.open()) == [102, 103]
+    (told,) = ground.told(DeletionsAbandoned)
+    assert told.messages == 1
+    ground.clock.advance(3600)
+    ground.open()
+    assert list(ground.messages) == [102, 103, 104]
+
+
+def test_while_the_question_waits_headers_are_not_fetched_at_every_poll() -> None:
+    ground, asked = Ground(*bodies(30)), []
+    ground.known()
+    ground.messages = {n: FakeMessage(b"Message-ID: <%d@y>\r\n\r\n" % n) for n in range(1, 31)}
+    ground.uidvalidity = 8
+
+    class Watched(HeldSource):
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            asked.append(ground.clock.seconds())
+            return await super().fingerprints(uids)  # type: ignore[arg-type]  # UIDs
+
+    def poll() -> None:
+        source = Watched(ground.messages, uidvalidity=ground.uidvalidity, uidnext=ground.uidnext)
+        with pytest.raises(Renumbered):
+            result(ground.office.open(ground.account, source))
+
+    def times() -> int:
+        poll()
+        return len(asked)
+
+    assert [times(), times()] == [1, 1]
+    ground.messages[31], ground.uidnext = FakeMessage(b"restored"), 32
+    assert times() == 1, "not so soon"
+    ground.clock.advance(LOOK_AGAIN)
+    assert [times(), times()] == [2, 2]
+    ground.uidvalidity = 9
+    assert times() == 3
+    assert result(ground.store.accept(ground.account.key))
+    assert len(ground.uids(ground.open())) == 31
+
+
+def test_logins_that_come_while_messages_are_recognised_wait_for_it_and_fetch_nothing() -> None:
+    ground = Ground(*bodies(30))
+    before = ground.known()
+    renumber(ground)
+    gate: Deferred[None] = Deferred()
+
+    class Slow(HeldSource):
+        times = 0
+
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            Slow.times += 1
+            await gate
+            return await super().fingerprints(uids)  # type: ignore[arg-type]  # whatever was asked for
+
+    def login() -> "Deferred[Visit]":
+        source = Slow(ground.messages, uidvalidity=8, uidnext=ground.uidnext)
+        return Deferred.fromCoroutine(ground.office.open(ground.account, source))
+
+    logins = [login() for _ in range(3)]
+    logins[1].cancel()
+    with pytest.raises(CancelledError):
+        result(logins[1])
+    gate.callback(None)
+    for one in (logins[0], logins[2]):
+        assert set(ground.uidls(result(one)).values()) == set(before.values())
+    assert Slow.times == 1
+
+
+def test_a_stopped_bridge_recognises_nothing_more() -> None:
+    ground = Ground(*bodies(30))
+    ground.known()
+    renumber(ground)
+
+    class Slow(HeldSource):
+        given_up: "Deferred[None]"
+
+        async def fingerprints(self, uids: object) -> dict[int, Fingerprint]:
+            self.given_up = Deferred()
+            await self.given_up
+            raise AssertionError
+
+        def abandon(self) -> None:
+            super().abandon()
+            if not self.given_up.called:
+                self.given_up.errback(UpstreamUnavailable("the connection was given up"))
+
+    slow = Slow(ground.messages, uidvalidity=8, uidnext=ground.uidnext)
+    waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
+    ground.office.stop()
+    with pytest.raises(UpstreamUnavailable):
+        result(waiting)
+
+
+def test_messages_that_come_back_in_another_order_keep_their_numbers_order() -> None:
+    """S8: UID order was append-only by itself until then."""
+    ground = Ground(*bodies(3))
+    before = ground.known()
+    ground.uidvalidity, ground.uidnext = 8, 104
+    ground.messages = {104 - uid: message for uid, message in sorted(ground.messages.items(), reverse=True)}
+    assert list(ground.uidls(ground.open()).items()) == [(103, before[1]), (102, before[2]), (101, before[3])]
+    ground.messages[104], ground.uidnext = FakeMessage(b"new"), 105
+    ground.restart()
+    assert ground.uids(ground.open()) == [103, 102, 101, 104]
+
+
+def test_a_mailbox_made_anew_in_its_order_needs_no_ranks() -> None:
+    ground = Ground(*bodies(3))
+    ground.known()
+    renumber(ground)
+    ground.open()
+    assert result(ground.store.viewing(ground.account.key, "")) is None
+
+
+def test_the_owner_s_word_is_for_what_he_was_asked() -> None:
+    """A restore that was half done when he looked may be less done now."""
+    ground = Ground(*bodies(40))
+    before = ground.known()
+    mailbox = ground.messages
+    ground.uidvalidity, ground.messages = 8, dict(list(mailbox.items())[:25])
+    with pytest.raises(Renumbered, match="15 of 40"):
+        ground.open()
+    assert result(ground.store.accept(ground.account.key))
+    ground.messages = dict(list(mailbox.items())[:2])
+    for _ in range(2):
+        with pytest.raises(Renumbered, match="38 of 40"):
+            ground.open()
+    ground.messages = mailbox
+    ground.clock.advance(LOOK_AGAIN)
+    assert ground.uidls(ground.open()) == before
