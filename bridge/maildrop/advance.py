@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from bridge.maildrop.issuing import Computed, free, issue
+from bridge.maildrop.changes import altered, compare
+from bridge.maildrop.issuing import EverComputed, free, issue
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Issued, Memory, Moves, News
 from bridge.maildrop.uidl import UidlFormat, parse_format
@@ -35,7 +36,7 @@ def replaced(memory: Memory, place: str, listing: Listing) -> str:
         return "MAILBOXID changed"
     if 0 < listing.uidnext <= memory.highest:
         return f"UIDNEXT fell to {listing.uidnext}, though a message with UID {memory.highest} was listed"
-    changed = _changed(old, listing)
+    changed = altered(old, listing)
     return f"the message with UID {changed} has another size or date than before" if changed else ""
 
 
@@ -52,18 +53,15 @@ def doubtful(memory: Memory, listing: Listing) -> str:
 
 def unlisted(memory: Memory, listing: Listing) -> Sequence[int]:
     """The UIDs that were not listed the last time, ascending."""
-    known = memory.listing.uids
-    if listing.uids[: len(known)] == known:
-        return listing.uids[len(known) :]
-    listed = frozenset(known)
-    return [uid for uid in listing.uids if uid not in listed]
+    return compare(memory.listing, listing).new
 
 
 def grown(
     memory: Memory, listing: Listing, form: UidlFormat, ids: Mapping[int, str] | None = None
 ) -> tuple[Memory, News]:
     """The mailbox goes on. `ids`: the server's own of what was unlisted, for a stable format."""
-    new, gone = unlisted(memory, listing), _gone(memory.listing, listing)
+    changes = compare(memory.listing, listing)
+    new, gone = changes.new, changes.gone
     before = (*memory.issued, _issued(memory))
     other = form.template != memory.template
     # What is there keeps the UIDL it had, though the account has another format now.
@@ -121,7 +119,7 @@ def suffixed(memory: Memory, news: News, taken: frozenset[str]) -> tuple[Memory,
             origin = form.origin(uidl)
             assert origin is not None
             again[origin[1]] = uidl
-    computed = Computed((*memory.issued, _issued(memory)))
+    computed = EverComputed((*memory.issued, _issued(memory)))
     used = {*taken, *news.given.values(), *news.carried.values()}
     given = {uid: free(uidl, memory.incarnation, uid, computed, used) for uid, uidl in sorted(again.items())}
     return evolve(memory, exceptions=memory.exceptions.changed((), given)), evolve(
@@ -143,26 +141,6 @@ def _issued(memory: Memory) -> Issued:
 
 def _columns(listing: Listing) -> tuple["array[int]", "array[int]", "array[int]", bytearray]:
     return listing.uids, listing.sizes, listing.dates, listing.hidden
-
-
-def _gone(old: Listing, new: Listing) -> Sequence[int]:
-    if new.uids[: len(old)] == old.uids:
-        return ()
-    listed = frozenset(new.uids)
-    return [uid for uid in old.uids if uid not in listed]
-
-
-def _changed(old: Listing, new: Listing) -> int:
-    """A UID that is in both and has another size, or another date where both are known; 0 if there is none."""
-    rows = len(old)
-    if (old.uids, old.sizes, old.dates) == (new.uids[:rows], new.sizes[:rows], new.dates[:rows]):
-        return 0
-    known = {uid: (size, date) for uid, size, date in zip(old.uids, old.sizes, old.dates, strict=True)}
-    for uid, size, date in zip(new.uids, new.sizes, new.dates, strict=True):
-        before = known.get(uid)
-        if before is not None and (size != before[0] or (date != before[1] and -1 not in {date, before[1]})):
-            return uid
-    return 0
 
 
 def _without(sizes: Mapping[int, int], gone: Sequence[int]) -> Mapping[int, int]:

@@ -11,7 +11,7 @@ from bridge.maildrop.memory import Issued
 from bridge.maildrop.uidl import LONGEST, UidlFormat, hashed, parse_format
 
 
-class Computed:
+class EverComputed:
     """All UIDLs that were ever computed."""
 
     def __init__(self, issued: Iterable[Issued]) -> None:
@@ -52,7 +52,7 @@ def issue(
     `before`: everything that was issued until now, in this incarnation too. `ids`: the server's own, for a stable
     format. `used`: stored UIDLs known to be taken; those given are added. `version`: the memory's before.
     """
-    past, all_computed = Computed(before), Computed((*before, now))
+    past, all_computed = EverComputed(before), EverComputed((*before, now))
     listed_to = max((each.highest for each in before if each.incarnation == now.incarnation), default=0)
     uidls = form.uidls(now.uidvalidity, uids)
     computed = []
@@ -71,7 +71,7 @@ def issue(
     return Fresh(given, computed)
 
 
-def free(uidl: str, incarnation: int, uid: int, computed: Computed, used: set[str]) -> str:
+def free(uidl: str, incarnation: int, uid: int, computed: EverComputed, used: set[str]) -> str:
     """This UIDL, or the first longer one that is not taken; it is used from now on."""
     while uidl in used or uidl in computed:
         uidl = longer(uidl, incarnation, uid)

@@ -2,10 +2,14 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import compress, count, pairwise
+from typing import TypeVar
 
 from attrs import define, evolve, field
 
 from bridge.names import UidValidity
+
+_Column = TypeVar("_Column", "array[int]", bytearray)
 
 
 def _uint32() -> "array[int]":
@@ -57,8 +61,7 @@ class Listing:
 
     def without(self, gone: Iterable[int]) -> None:
         """Drop the rows of these UIDs."""
-        lost = set(gone)
-        self.take([row for row, uid in enumerate(self.uids) if uid not in lost])
+        self.drop(list(compress(count(), map(frozenset(gone).__contains__, self.uids))))
 
     def visible(self) -> "Listing":
         """What POP3 may see; this very listing when nothing is hidden."""
@@ -78,3 +81,16 @@ class Listing:
         self.sizes = array("Q", [self.sizes[row] for row in rows])
         self.dates = array("q", [self.dates[row] for row in rows])
         self.hidden = bytearray(self.hidden[row] for row in rows)
+
+    def drop(self, rows: Sequence[int]) -> None:
+        """Keep all but these rows, which ascend."""
+        self.uids, self.sizes = _without(self.uids, rows), _without(self.sizes, rows)
+        self.dates, self.hidden = _without(self.dates, rows), _without(self.hidden, rows)
+
+
+def _without(column: _Column, rows: Sequence[int]) -> _Column:
+    """What lies between these rows, joined: few of many are dropped as a rule."""
+    kept = column[:0]
+    for before, row in pairwise((-1, *rows, len(column))):
+        kept += column[before + 1 : row]
+    return kept

@@ -55,11 +55,7 @@ class Maildrop:
 
     def listed_size(self, number: MessageNumber) -> int:
         """RFC822.SIZE, as upstream gave it."""
-        return self._listing.sizes[self._row(number)]
-
-    def date(self, number: MessageNumber) -> int:
-        """INTERNALDATE in epoch seconds, -1 where unknown."""
-        return self._listing.dates[self._row(number)]
+        return self._listing.sizes[bisect_left(self._listing.uids, self.uid(number))]
 
     def uid(self, number: MessageNumber) -> Uid:
         return Uid(self._uids[self._place(number)])
@@ -110,10 +106,10 @@ class Maildrop:
         """The listing's own column wherever it says what is shown: 100,000 messages are not copied for nothing."""
         listing, sizes = self._listing, self._listing.sizes
         if self._uids is not listing.uids:
-            sizes = array("Q", [sizes[bisect_left(listing.uids, uid)] for uid in self._uids])
-        if true_sizes:
-            sizes = array("Q", [true_sizes.get(uid, size) for uid, size in zip(self._uids, sizes, strict=True)])
-        return sizes
+            first = bisect_left(listing.uids, min(self._uids, default=0))
+            by_uid = dict(zip(listing.uids[first:], sizes[first:], strict=True))
+            sizes = array("Q", map(by_uid.__getitem__, self._uids))
+        return array("Q", map(true_sizes.get, self._uids, sizes)) if true_sizes else sizes
 
     def _unmarked(self, column: Sequence[int]) -> Iterable[int]:
         """At the cost of what is shown, and next to nothing for what is not: a client may ask again and again."""
@@ -127,7 +123,3 @@ class Maildrop:
         if self._marked[number - 1]:
             raise MessageMarked(f"message {number} is deleted")
         return number - 1
-
-    def _row(self, number: MessageNumber) -> int:
-        """Where it stands in the listing."""
-        return bisect_left(self._listing.uids, self.uid(number))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.maildrop.issuing import Computed, Fresh, issue, longer
+from bridge.maildrop.issuing import EverComputed, Fresh, issue, longer
 from bridge.maildrop.memory import Issued
 from bridge.maildrop.uidl import LONGEST, hashed, parse_format
 from bridge.names import UidValidity
@@ -96,7 +96,7 @@ def test_a_uid_that_comes_back_gets_what_even_its_incarnation_never_gave() -> No
 
 
 def test_all_that_was_computed_is_known_by_uidvalidity_and_highest_uid() -> None:
-    known = Computed((issued(1, 1, 9), issued(2, 2, 3), issued(3, 1, 4)))
+    known = EverComputed((issued(1, 1, 9), issued(2, 2, 3), issued(3, 1, 4)))
 
     assert "1-9" in known
     assert "1-10" not in known
