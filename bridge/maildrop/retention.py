@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import assert_never
 
 from attrs import field, frozen
 
@@ -122,19 +121,11 @@ def _needed(policy: Policy, mailbox: Mailbox) -> str:
 
     The i that the target asks for is seen when it refuses: MYRIGHTS was asked for this mailbox only.
     """
-    match policy:
-        case Policy.FLAG:
-            return "t"
-        case Policy.HIDE:
-            return "w"
-        case Policy.TRASH | Policy.ARCHIVE if mailbox.can_move:
-            return "e"
-        case Policy.EXPUNGE | Policy.TRASH | Policy.ARCHIVE:
-            return "te" if mailbox.can_expunge_by_uid else "t"
-        case Policy.KEEP:
-            return ""
-        case _:
-            assert_never(policy)
+    if policy is Policy.HIDE:
+        return "w"
+    if policy.moves and mailbox.can_move:
+        return "e"
+    return "te" if policy is not Policy.FLAG and mailbox.can_expunge_by_uid else "t"
 
 
 def _may(rights: str, needed: str) -> bool:
