@@ -35,16 +35,6 @@ class SourceKey:
     source: SourceName = SourceName("")
 
 
-@frozen
-class Origin:
-    """What names a message for good (S1)."""
-
-    source: SourceName
-    incarnation: int
-    uidvalidity: UidValidity
-    uid: Uid
-
-
 def to_ranges(uids: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Ascending, distinct (first, last) pairs that cover exactly these numbers."""
     ordered = sorted(set(uids))

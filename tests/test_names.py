@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.names import Origin, SourceName, Uid, UidValidity, to_ranges, uid_set
+from bridge.names import to_ranges, uid_set
 
 
 def test_neighbours_become_ranges() -> None:
@@ -18,13 +18,3 @@ def test_ranges_cover_exactly_what_was_given(uids: set[int]) -> None:
     assert {uid for first, last in ranges for uid in range(first, last + 1)} == uids
     # As few as can be: between two ranges at least one number is missing.
     assert all(ranges[i][1] + 1 < ranges[i + 1][0] for i in range(len(ranges) - 1))
-
-
-def test_an_origin_is_a_value() -> None:
-    """S1: the same four parts are the same message."""
-
-    def origin(uid: int) -> Origin:
-        return Origin(SourceName(""), 1, UidValidity(7), Uid(uid))
-
-    assert origin(1) == origin(1)
-    assert len({origin(1), origin(1), origin(2)}) == 2
