@@ -63,7 +63,7 @@ def remember(db: sqlite3.Connection, key: SourceKey, memory: Memory, news: News)
     account = _account(db, key)
     sql_uidls.claim(db, account, source, row, memory, news)
     if row is not None and renewed:
-        _leave(db, source, row, memory, news)
+        _leave(db, source, memory, news)
     elif row is not None:
         _forget(db, source, row["incarnation"], news.gone)
     stored = evolve(memory, version=memory.version + 1, accepted=False)
@@ -75,6 +75,9 @@ def remember(db: sqlite3.Connection, key: SourceKey, memory: Memory, news: News)
         db.execute("UPDATE source SET learned_to = ? WHERE id = ?", (memory.learned_to, source))
         _add_true_sizes(db, source, memory.true_sizes.items())
     sql_uidls.assign(db, account, source, memory.incarnation, {**news.given, **news.carried})
+    if row is not None and renewed:
+        # After those that were carried have left: they are most of them, and would be written twice.
+        sql_uidls.retire(db, source, row["incarnation"])
     sql_uidls.count(db, source, memory)
     return stored
 
@@ -118,9 +121,8 @@ def _store(db: sqlite3.Connection, source: int, memory: Memory) -> None:
     )
 
 
-def _leave(db: sqlite3.Connection, source: int, row: sqlite3.Row, memory: Memory, news: News) -> None:
-    """A new incarnation: what moves moves, and of the old one only the UIDLs stay taken."""
-    sql_uidls.retire(db, source, row["incarnation"])
+def _leave(db: sqlite3.Connection, source: int, memory: Memory, news: News) -> None:
+    """A new incarnation: what moves moves, and of the old one only the UIDLs stay."""
     db.execute("DELETE FROM true_size WHERE source = ?", (source,))
     db.execute("DELETE FROM fingerprint WHERE source = ?", (source,))
     moves = news.moves or Moves({})
