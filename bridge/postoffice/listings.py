@@ -33,8 +33,11 @@ class GoesOn(CancelledError):
 ROUNDS = 5
 """How often others may store a newer listing of the same source while this one is made."""
 
-LOOK_AGAIN = 60.0
-"""Seconds after which a mailbox that was not recognised, and has changed since, is looked at again."""
+CHEAP = 1_000
+"""Messages whose headers may be fetched at every poll while the owner's answer is waited for.
+
+Of a larger mailbox that has changed since it was looked at they are fetched once in a second for each thousand.
+"""
 
 TAKEN = 5
 """How often new UIDLs may turn out to be taken; each time they get another suffix."""
@@ -204,7 +207,7 @@ class Listings:
         self, account: Account, before: Memory, listing: Listing, question: str, recognised: int
     ) -> NoReturn:
         """The owner is told once, every login until he has answered."""
-        again_at = self._clock.seconds() + LOOK_AGAIN
+        again_at = self._clock.seconds() + len(listing) / CHEAP
         self._judged[account.key] = _Judged(account.place, listing.uidvalidity, listing.uidnext, len(listing), again_at)
         if question != before.question:
             await self._store.remember(
@@ -216,7 +219,7 @@ class Listings:
     def _refuse_again(self, account: Account, before: Memory, listing: Listing) -> None:
         """Polls while the question waits are not to fetch all headers each time."""
         judged = self._judged.get(account.key)
-        if judged is None or not before.question or judged.place != account.place:
+        if judged is None or not before.question or judged.place != account.place or len(listing) <= CHEAP:
             return
         same = (judged.uidnext, judged.messages) == (listing.uidnext, len(listing))
         if judged.uidvalidity == listing.uidvalidity and (same or self._clock.seconds() < judged.again_at):

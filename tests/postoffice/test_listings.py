@@ -8,7 +8,7 @@ from bridge.events import DeletionsAbandoned, MailboxRenumbered, StateTroubled
 from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, News
-from bridge.postoffice.listings import LOOK_AGAIN, GoesOn
+from bridge.postoffice.listings import CHEAP, GoesOn
 from bridge.postoffice.visit import Visit
 from tests.contracts.fake_source import FakeMessage
 from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
@@ -324,9 +324,10 @@ def test_promised_deletions_that_cannot_follow_a_renumbering_are_told() -> None:
 
 
 def test_while_the_question_waits_headers_are_not_fetched_at_every_poll() -> None:
-    ground, asked = Ground(*bodies(30)), []
+    many = 2 * CHEAP
+    ground, asked = Ground(*bodies(many)), []
     ground.known()
-    ground.messages = {n: FakeMessage(b"Message-ID: <%d@y>\r\n\r\n" % n) for n in range(1, 31)}
+    ground.messages = {n: FakeMessage(b"Message-ID: <%d@y>\r\n\r\n" % n) for n in range(1, many + 1)}
     ground.uidvalidity = 8
 
     class Watched(HeldSource):
@@ -344,14 +345,26 @@ def test_while_the_question_waits_headers_are_not_fetched_at_every_poll() -> Non
         return len(asked)
 
     assert [times(), times()] == [1, 1]
-    ground.messages[31], ground.uidnext = FakeMessage(b"restored"), 32
+    ground.messages[many + 1], ground.uidnext = FakeMessage(b"restored"), many + 2
     assert times() == 1, "not so soon"
-    ground.clock.advance(LOOK_AGAIN)
+    ground.clock.advance(3)
     assert [times(), times()] == [2, 2]
     ground.uidvalidity = 9
     assert times() == 3
     assert result(ground.store.accept(ground.account.key))
-    assert len(ground.uids(ground.open())) == 31
+    assert len(ground.uids(ground.open())) == many + 1
+
+
+def test_a_small_mailbox_is_looked_at_by_every_poll_so_that_a_restore_is_seen_at_once() -> None:
+    ground = Ground(*bodies(30))
+    before, mailbox = ground.known(), ground.messages
+    ground.uidvalidity = 8
+    for there in range(5):
+        ground.messages = dict(list(mailbox.items())[:there])
+        with pytest.raises(Renumbered):
+            ground.open()
+    ground.messages = mailbox
+    assert ground.uidls(ground.open()) == before
 
 
 def test_logins_that_come_while_messages_are_recognised_wait_for_it_and_fetch_nothing() -> None:
@@ -441,5 +454,4 @@ def test_the_owner_s_word_is_for_what_he_was_asked() -> None:
         with pytest.raises(Renumbered, match="38 of 40"):
             ground.open()
     ground.messages = mailbox
-    ground.clock.advance(LOOK_AGAIN)
     assert ground.uidls(ground.open()) == before
