@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from bridge.imap.client import ListingRows
 from bridge.imap.commands import FetchListing, Select
-from bridge.imap.responses import Vanished
+from bridge.imap.responses import StatusKind, Vanished
 from bridge.maildrop.errors import ListingIncomplete
 from bridge.maildrop.listing import Listing
 from bridge.names import UidValidity, uid_set
@@ -35,6 +35,10 @@ SAMPLES = 8
 """Known messages that are looked at again: a mailbox that was rebuilt under the same UIDVALIDITY shows in them."""
 
 NOT_FOR_POP3 = ("OR", "DELETED", "KEYWORD", "$POP3Deleted")
+
+NEVER_SEARCHED = {"BADCHARSET", "CANNOT"}
+"""Codes of a NO to such a search that will be the same next time (RFC 9051, section 7.1; RFC 5530)."""
+
 LAST_UID = 2**32 - 1
 
 
@@ -53,7 +57,7 @@ class Roll:
         self._connection = connection
         self._known = known if known is not None and len(known) else None
         self._rows = Listing(UidValidity(0))  # as they come
-        self._expunges = 0  # up to which what is held is right
+        self._changes = 0  # up to which what is held is right
 
     def ask(self) -> "list[Deferred[Answer]]":
         if self._known is None:
@@ -112,9 +116,10 @@ class Roll:
 
     async def _hidden(self, searched: Answer) -> set[int]:
         """S7. Never taken for none because the server would not say."""
-        if searched.ok:
-            return await completed(self._connection, NOT_FOR_POP3, searched)
-        return await found(self._connection, ("DELETED",))  # a server that takes no such keyword keeps none
+        code = searched.status.code.name if searched.status.code is not None else ""
+        if searched.status.kind is StatusKind.BAD or code in NEVER_SEARCHED:
+            return await found(self._connection, ("DELETED",))  # a server that takes no such keyword keeps none
+        return await completed(self._connection, NOT_FOR_POP3, searched)
 
     async def _proven(self, known: Listing, listing: Listing, fetched: Answer) -> Listing | None:
         """Complete, and not rebuilt: of the known messages that are left one at least was seen to be the same."""
@@ -134,23 +139,32 @@ class Roll:
     async def _complete(self, listing: Listing, *, fetched: bool) -> None:
         """As many distinct UIDs as EXISTS said, or UID SEARCH ALL names what is missing, or there is no login.
 
-        A mailbox whose rows were refused, or that never said EXISTS, is not an empty one.
+        A mailbox whose rows were refused, or that never said EXISTS, is not an empty one. The count alone proves
+        nothing where messages came or went meanwhile: one that is gone makes up for a new one. Where that does not
+        end, the listing is of the moment of the last search.
         """
         mailbox = self._connection.mailbox
         if mailbox.exists is None:
             raise ListingIncomplete("upstream does not say how many messages there are; try again later")
-        doubted = not fetched
+        doubted, whole = not fetched, False
         for _ in range(ROUNDS):
-            if len(listing) == mailbox.exists and mailbox.expunges == self._expunges and not doubted:
+            if not doubted and self._fits(listing):
                 return
-            self._expunges, doubted = mailbox.expunges, False
-            await self._catch_up(listing)
-        if len(listing) != mailbox.exists:
+            self._changes, doubted = mailbox.changes, False
+            whole = await self._catch_up(listing)
+        if not (whole or self._fits(listing)):
             raise ListingIncomplete(f"upstream lists {len(listing)} of {mailbox.exists} messages; try again later")
 
-    async def _catch_up(self, listing: Listing) -> None:
-        """Drop what is gone and fetch what is missing."""
+    def _fits(self, listing: Listing) -> bool:
+        mailbox = self._connection.mailbox
+        return len(listing) == mailbox.exists and mailbox.changes == self._changes
+
+    async def _catch_up(self, listing: Listing) -> bool:
+        """Drop what is gone and fetch what is missing. True if that is all that there was when it was searched."""
+        mailbox = self._connection.mailbox
+        before = mailbox.exists
         present = await found(self._connection, ("ALL",))
+        counted = len(present) in {before, mailbox.exists}  # news is told before the result, or with its end
         listing.without(set(listing.uids) - present)
         missing, held = present - set(listing.uids), -1
         while missing and len(listing) > held:  # MESSAGELIMIT (RFC 9738) gives a part each time
@@ -159,6 +173,7 @@ class Roll:
                 await self._connection.ask(FetchListing(uid_set(batch)), rows=adder(self._connection, listing))
             listing.settle()
             missing = present - set(listing.uids)
+        return counted and not missing
 
     def _fetch(self, uids: str) -> "Deferred[Answer]":
         return self._connection.ask(FetchListing(uids), rows=adder(self._connection, self._rows))

@@ -10,6 +10,7 @@ from bridge.imap.responses import Code, Response
 class Selected:
     """`exists` None: the server has not said how many messages there are. `flags_kept`: PERMANENTFLAGS, lower case.
 
+    `changes`: how often messages were told to have gone, or come, since SELECT.
     `highestmodseq` (RFC 7162) and `mailbox_id` (RFC 8474) are 0 and "" where there are none.
     """
 
@@ -17,7 +18,7 @@ class Selected:
     uidvalidity: int | None = None
     uidnext: int | None = None
     flags_kept: frozenset[str] | None = None
-    expunges: int = 0
+    changes: int = 0
     highestmodseq: int = 0
     mailbox_id: str = ""
 
@@ -25,14 +26,15 @@ class Selected:
         """True if it was news about the mailbox."""
         match response:
             case responses.Exists(count):
+                self.changes += self.exists not in {None, count}
                 self.exists = count
             case responses.Expunged():
                 self.exists = max((self.exists or 0) - 1, 0)
-                self.expunges += 1
+                self.changes += 1
             case responses.Vanished(uids, earlier=False):  # EARLIER answers SELECT: EXISTS does not count those
                 vanished = sum(last - first + 1 for first, last in uids)
                 self.exists = max((self.exists or 0) - vanished, 0)
-                self.expunges += 1
+                self.changes += 1
             case _:
                 return False
         return True

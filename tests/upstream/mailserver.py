@@ -351,10 +351,11 @@ class MailServer(Protocol):
     def _search(self, rest: str) -> list[str]:
         assert self._folder is not None
         short = rest.startswith("RETURN (ALL) ")
-        found = sorted(self._folder.search(rest.removeprefix("RETURN (ALL) ")))
+        found = sorted(self._folder.search(rest.removeprefix("RETURN (ALL) ")) & set(self._selected))
+        told = "* SEARCH" + "".join(f" {uid}" for uid in found)
         if short:
-            return [f'* ESEARCH (TAG "{self._tag}") UID' + (f" ALL {_set(found)}" if found else "")]
-        return ["* SEARCH" + "".join(f" {uid}" for uid in found)]
+            told = f'* ESEARCH (TAG "{self._tag}") UID' + (f" ALL {_set(found)}" if found else "")
+        return [told, *self._news()]
 
 
 def _set(numbers: Iterable[int]) -> str:

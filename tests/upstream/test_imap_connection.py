@@ -178,7 +178,7 @@ class AskingTest(Line):
         )
         mailbox = self.connection.mailbox
         self.assertEqual((mailbox.exists, mailbox.uidvalidity, mailbox.uidnext), (2, 7, 12))
-        self.assertEqual((mailbox.flags_kept, mailbox.expunges), (frozenset({"\\deleted", "own"}), 2))
+        self.assertEqual((mailbox.flags_kept, mailbox.changes), (frozenset({"\\deleted", "own"}), 2))
         self.ask(Select("Trash"))
         self.say(b"* 1 EXISTS\r\nA2 OK\r\n")
         self.assertEqual((self.connection.mailbox.exists, self.connection.mailbox.uidvalidity), (1, None))

@@ -3,17 +3,14 @@
 """Listing what is known already: only what changed is asked for, and the outcome is that of listing everything."""
 
 import contextlib
-import itertools
 from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from bridge.maildrop.errors import ListingIncomplete, Trouble
 from bridge.maildrop.listing import Listing
-from bridge.names import UidValidity
-from bridge.upstream.imap_listing import SAMPLES, samples, vanish
+from bridge.upstream.imap_listing import ROUNDS, SAMPLES, samples
 from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC, Fault, Folder, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, on, refusing, with_many
@@ -144,10 +141,41 @@ class NewsTest(Again):
                 if text.startswith("UID FETCH 1,") and 2 in store.inbox.messages:
                     store.inbox.remove(2)
                     return b"* " + place + b"\r\n" + answer
-                return answer
+                return answer.replace(b"* " + place + b"\r\n", b"")  # said once
 
             store.edit = expunge
             self.assertEqual(list(self.listed(store, known).uids), [1, *range(3, 21)])
+
+    def test_a_message_that_is_gone_does_not_make_up_for_one_that_comes_meanwhile(self) -> None:
+        """The count is as large as that of what is known; and all that changed is told of behind the answers."""
+        for command in ("SELECT", "UID SEARCH"):
+            for words in (DOVECOT, f"{DOVECOT} CONDSTORE", BARE):
+                store = with_many(20, capabilities=words)
+                known = Session(store).list()
+                store.inbox.remove(11)
+
+                def arrive(text: str, answer: bytes, store: Store = store, command: str = command) -> bytes:
+                    if text.startswith(command) and len(store.inbox.messages) < 20:
+                        store.inbox.append(mail("new"))
+                    return answer
+
+                store.edit = arrive
+                self.assertEqual(list(self.listed(store, known).uids), [*range(1, 11), *range(12, 22)])
+
+    def test_mail_that_keeps_arriving(self) -> None:
+        """It neither holds the login up for ever nor has it refused; the listing is of one moment."""
+        for store, known in self.each(20):
+            moments = [sorted(store.inbox.messages)]
+
+            def happen(text: str, answer: bytes, store: Store = store, moments: list[list[int]] = moments) -> bytes:
+                if text.startswith(("SELECT", "UID ")):
+                    store.inbox.append(mail("new"))
+                    moments.append(sorted(store.inbox.messages))
+                return answer
+
+            store.edit = happen
+            self.assertIn(list(self.listed(store, known).uids), moments)
+            self.assertLess(len(moments), 5 + 2 * ROUNDS)
 
     def test_a_server_that_gives_a_part_at_a_time(self) -> None:
         """MESSAGELIMIT (RFC 9738) of samples, of new mail, and of what is hidden."""
@@ -301,7 +329,7 @@ class RefusalTest(Again):
                         self.assertEqual(rows(running.result()), truth)
 
     def test_a_server_that_knows_no_such_keyword(self) -> None:
-        for status in ("BAD what?", "NO [BADCHARSET] what?"):
+        for status in ("BAD what?", "NO [BADCHARSET] what?", "NO [CANNOT] search keywords"):
             store = with_many(5)
             known = Session(store).list()
             store.inbox.flag(2, "\\Deleted")
@@ -310,8 +338,14 @@ class RefusalTest(Again):
 
     def test_a_search_that_is_refused(self) -> None:
         for status in ("NO [UNAVAILABLE] later", "BAD what?"):
-            trouble = self.refused(refusing("UID SEARCH", status=status))
-            self.assertIsInstance(trouble, ListingIncomplete)
+            self.assertIsInstance(self.refused(refusing("UID SEARCH", status=status)), ListingIncomplete)
+
+    def test_a_search_for_keywords_that_is_refused_for_now(self) -> None:
+        """By \\Deleted alone, what is hidden from POP3 only would be listed once."""
+        for status in ("NO [UNAVAILABLE] later", "NO [INUSE] later", "NO later"):
+            self.assertIsInstance(
+                self.refused(refusing("UID SEARCH RETURN (ALL) OR", status=status)), ListingIncomplete
+            )
 
     def test_samples_that_are_refused(self) -> None:
         trouble = self.refused(refusing("UID FETCH", status="NO not now"))
@@ -332,23 +366,6 @@ class RefusalTest(Again):
         known = Session(store).list()
         store.edit = on("SELECT", {b"* OK [UIDNEXT": b"* VANISHED (EARLIER) 1:4294967295\r\n* OK [UIDNEXT"})
         self.assertEqual(rows(self.listed(store, known)), rows(known))
-
-
-class RowsTest(SynchronousTestCase):
-    def test_samples_are_few_spread_and_hold_the_last_one(self) -> None:
-        self.assertEqual(samples([7]), [7])
-        self.assertEqual(samples([3, 5, 7]), [3, 5, 7])
-        many = samples(range(1, 100_001))
-        self.assertEqual((len(many), many[0], many[-1]), (SAMPLES, 1, 100_000))
-        self.assertLess(max(b - a for a, b in itertools.pairwise(many)), 15_000)
-
-    def test_only_what_is_in_the_spans_vanishes(self) -> None:
-        listing = Listing(UidValidity(1))
-        listing.add([2, 4, 6, 8], [1] * 4, [0] * 4, bytes(4))
-        vanish(listing, [(1, 1), (3, 3), (9, 2**32 - 1)])
-        self.assertEqual(list(listing.uids), [2, 4, 6, 8])
-        vanish(listing, [(1, 2), (5, 7)])
-        self.assertEqual(list(listing.uids), [4, 8])
 
 
 STEPS = st.lists(

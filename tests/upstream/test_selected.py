@@ -15,17 +15,24 @@ def test_counts_follow_the_news() -> None:
 
     assert mailbox.hear(Exists(5))
     assert mailbox.hear(Expunged(SequenceNumber(1)))
-    assert (mailbox.exists, mailbox.expunges) == (4, 1)
+    assert (mailbox.exists, mailbox.changes) == (4, 1)
     assert mailbox.hear(Vanished([(7, 8), (10, 10)], earlier=False))
-    assert (mailbox.exists, mailbox.expunges) == (1, 2)
+    assert (mailbox.exists, mailbox.changes) == (1, 2)
     assert not mailbox.hear(Flags(frozenset()))
+
+
+def test_each_change_of_the_count_is_a_change_and_the_first_count_is_none() -> None:
+    mailbox = Selected()
+    for count, changes in ((5, 0), (5, 0), (6, 1), (6, 1), (5, 2)):
+        assert mailbox.hear(Exists(count))
+        assert mailbox.changes == changes
 
 
 def test_what_vanished_before_select_is_no_news_and_not_counted_by_exists() -> None:
     mailbox = Selected(exists=5)
 
     assert not mailbox.hear(Vanished([(7, 9)], earlier=True))
-    assert (mailbox.exists, mailbox.expunges) == (5, 0)
+    assert (mailbox.exists, mailbox.changes) == (5, 0)
 
 
 def test_an_expunge_of_nothing_counts_nothing_below_zero() -> None:
