@@ -343,9 +343,8 @@ class RefusalTest(Again):
     def test_a_search_for_keywords_that_is_refused_for_now(self) -> None:
         """By \\Deleted alone, what is hidden from POP3 only would be listed once."""
         for status in ("NO [UNAVAILABLE] later", "NO [INUSE] later", "NO later"):
-            self.assertIsInstance(
-                self.refused(refusing("UID SEARCH RETURN (ALL) OR", status=status)), ListingIncomplete
-            )
+            trouble = self.refused(refusing("UID SEARCH RETURN (ALL) OR", status=status))
+            self.assertIsInstance(trouble, ListingIncomplete)
 
     def test_samples_that_are_refused(self) -> None:
         trouble = self.refused(refusing("UID FETCH", status="NO not now"))
@@ -360,8 +359,7 @@ class RefusalTest(Again):
         trouble = self.refused(on("SELECT", {b"* 5 EXISTS\r\n": b""}))
         self.assertIn("how many", str(trouble))
 
-    def test_a_server_that_lets_everything_vanish(self) -> None:
-        """More than EXISTS and the search after it bear out."""
+    def test_a_server_that_lets_more_vanish_than_its_count_bears_out(self) -> None:
         store = with_many(5, capabilities=QRESYNC)
         known = Session(store).list()
         store.edit = on("SELECT", {b"* OK [UIDNEXT": b"* VANISHED (EARLIER) 1:4294967295\r\n* OK [UIDNEXT"})
