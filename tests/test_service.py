@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from bridge.config import Certificate, Config, Endpoint, Listener, PassThrough, SelfSigned, Upstream
 from bridge.events import CertificateMade, Event, ListenerOpened, QuirkMet, SessionClosed, WireTraced
 from bridge.imap.quirks import Quirk
-from bridge.service import Bridge, Cannot, IMPLEMENTATION, Reactor
+from bridge.service import IMPLEMENTATION, Bridge, Cannot, Reactor
 from tests.downstream import memory_upstream
 from tests.downstream.stage import HELLO, LOGIN, Client, FakeTcp
 

@@ -4,7 +4,7 @@ What was listed last time is asked for no more; what is stored is never older th
 """
 
 from array import array
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, NoReturn
 
 from attrs import define, evolve, field, frozen
@@ -18,7 +18,7 @@ from bridge.maildrop import advance
 from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.listing import Listing
-from bridge.maildrop.memory import Memory, Moves, News, Viewing
+from bridge.maildrop.memory import Fingerprint, Memory, Moves, News, Viewing
 from bridge.maildrop.rematch import implausible, rematch
 from bridge.maildrop.source import Source
 from bridge.maildrop.uidl import UidlFormat, parse_format
@@ -59,6 +59,7 @@ class _Recognising:
     """A replaced mailbox whose messages are being recognised; logins of the account that come meanwhile wait for it."""
 
     source: Source
+    fingerprints: Mapping[int, Fingerprint] = field(factory=dict)
     waiters: "list[Deferred[None]]" = field(factory=list)
 
     def over(self) -> "Deferred[None]":
@@ -190,7 +191,7 @@ class Listings:
         if not (before.accepted or account.passthrough.renumbered == "accept"):
             self._refuse_again(account, before, listing)
         old = await self._store.fingerprints(account.key, before.incarnation)
-        new = await source.fingerprints(listing.uids)
+        new = self._recognising[account.key].fingerprints = await source.fingerprints(listing.uids)
         moves = rematch(before.listing, old, listing, new)
         doubt = implausible(before.listing, listing, moves)
         question = f"{why}; {doubt}"
@@ -233,7 +234,11 @@ class Listings:
             self._emit(DeletionsAbandoned(str(account.name), lost, why))
 
     async def _moved(self, account: Account, before: Memory, memory: Memory, moves: Moves) -> None:
-        """Numbers stay in the order that the plain view knew, should the new UIDs be in another (S8)."""
+        """What was fetched is learned; and numbers stay in the order that the plain view knew, should UIDs not (S8)."""
+        known = self._recognising[account.key].fingerprints
+        await self._store.learn(
+            account.key, memory.incarnation, true_sizes={}, fingerprints=known, learned_to=memory.highest
+        )
         order = array("I", [moves.uids[uid] for uid in before.listing.uids if uid in moves.uids])
         if order != memory.listing.uids[: len(order)] and await self._store.viewing(account.key, "") is None:
             await self._store.show(account.key, "", Viewing(incarnation=memory.incarnation, ranks=order), None)

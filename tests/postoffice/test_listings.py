@@ -77,6 +77,10 @@ def test_a_mailbox_made_anew_keeps_its_uidls() -> None:
     assert ground.uidls(ground.open()) == {uid + 100: uidl for uid, uidl in before.items()}
     (told,) = ground.told(MailboxRenumbered)
     assert (told.recognised, told.before, told.asks) == (30, 30, False)
+    memory = result(ground.store.recall(ground.account.key))
+    assert memory is not None
+    assert memory.learned_to == 130, "what was fetched to recognise them is not fetched again"
+    assert len(result(ground.store.fingerprints(ground.account.key, 2))) == 30
     ground.restart()
     assert ground.uidls(ground.open()) == {uid + 100: uidl for uid, uidl in before.items()}
 

@@ -138,9 +138,7 @@ class CancelledTest(NetworkTestCase):
                 store.faults = {exchange: Fault.STALL_BEFORE}
                 session = Session(store, delete=delete)
                 account = Account(b"alice", AccountName("alice"), PassThrough(upstream=CLEAR))
-                office = PostOffice(
-                    MemoryStore(), session.network, lambda _: None, quit_wait=2.5, deletion_wait=50
-                )
+                office = PostOffice(MemoryStore(), session.network, lambda _: None, quit_wait=2.5, deletion_wait=50)
                 running = session.network.start(office.open(account, session.source))
                 over = running.over
                 if not over:
