@@ -117,6 +117,13 @@ class Source(Protocol):
         Only on the connection that listed or looked last: UpstreamUnavailable when that is gone.
         """
 
+    async def purge(self, uids: Sequence[int]) -> Deletion:
+        """Expunge by UID those of them that carry \\Deleted, and set nothing. The connection as for `delete`.
+
+        Left are those that are still there and still flagged. One whose flag was taken back is not: it stays. Nor are
+        any where the server cannot expunge by UID: they stay flagged, which is all that it can do (S19).
+        """
+
     async def mark_seen(self, uids: Sequence[int]) -> None:
         """Set \\Seen on those of them that are there."""
 

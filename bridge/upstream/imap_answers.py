@@ -36,6 +36,16 @@ class Answer:
     def ok(self) -> bool:
         return self.status.kind is StatusKind.OK
 
+    @property
+    def limited(self) -> bool:
+        """The server dealt with a part of the messages, the highest UIDs first (RFC 9738)."""
+        return self.status.code is not None and self.status.code.name == "MESSAGELIMIT"
+
+    @property
+    def found(self) -> set[int]:
+        """The UIDs that a search found."""
+        return {uid for told in self.responses if isinstance(told, responses.Searched) for uid in told.uids}
+
 
 @define
 class Kept:

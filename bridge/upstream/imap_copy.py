@@ -6,16 +6,15 @@ and size; a message that has no Message-ID, or whose copy is not found, counts a
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from bridge.imap.commands import Examine, FetchHeaders, FetchStates, Search, Select
-from bridge.imap.responses import Code, Copied, Fetched, Searched, Status
+from bridge.imap.responses import Code, Copied, Fetched, Status
 from bridge.maildrop.errors import MailboxReplaced
-from bridge.maildrop.source import Flow
-from bridge.names import Uid, uid_set
+from bridge.names import uid_set
+from bridge.upstream.imap_batches import Headers, batches
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.together import together
 
@@ -23,7 +22,10 @@ NEWEST = 300
 """So many with the same Message-ID are looked at in the target; a copy just made is among the newest."""
 
 AT_ONCE = 300
-"""Messages in one command: any set of so many UIDs fits in its line."""
+"""Messages in one command."""
+
+HEADER_AT_MOST = 2000
+"""Octets of a header that are looked at; a Message-ID beyond is none."""
 
 SEARCHES = 50
 """Under way at once."""
@@ -72,31 +74,11 @@ def _copyuid(code: Code | None) -> set[int] | None:
     return set(sources) if len(sources) == len(targets) else set()
 
 
-@define
-class _Headers:
-    """A few octets of the header of each of these, to be looked at; more than that is no Message-ID."""
-
-    wanted: frozenset[int]
-    by_uid: dict[int, bytes] = field(factory=dict)
-    _held: bytes = b""
-
-    def begin(self, _size: int, _flow: Flow) -> None:
-        self._held = b""
-
-    def write(self, octets: bytes) -> None:
-        if len(self._held) < 2000:
-            self._held += octets[:2000]
-
-    def end(self, uid: Uid | None) -> None:
-        if uid is not None and uid in self.wanted:
-            self.by_uid[uid] = self._held
-
-
 async def _likenesses(connection: ImapConnection, uids: Iterable[int]) -> dict[int, _Likeness]:
     """Without those that have no Message-ID, or are gone."""
     likenesses = {}
-    for part in _parts(uids, AT_ONCE):
-        headers = _Headers(frozenset(part))
+    for part in batches(uids, most=AT_ONCE):
+        headers = Headers(part, HEADER_AT_MOST)
         asked = FetchHeaders(uid_set(part), ("MESSAGE-ID",), ("RFC822.SIZE", "INTERNALDATE"))
         for uid, (size, date) in _sizes([await connection.ask(asked, bodies=headers)]).items():
             found = _ID.search(headers.by_uid.get(uid, b""))
@@ -109,12 +91,6 @@ def _sizes(answers: Iterable[Answer]) -> dict[int, tuple[int, int | None]]:
     """RFC822.SIZE and INTERNALDATE by UID."""
     rows = [row for answer in answers for row in answer.responses if isinstance(row, Fetched)]
     return {row.uid: (row.size, row.internaldate) for row in rows if row.uid is not None and row.size is not None}
-
-
-def _parts(numbers: Iterable[int], most: int) -> Iterator[list[int]]:
-    ordered = iter(sorted(numbers))
-    while part := list(islice(ordered, most)):
-        yield part
 
 
 async def _found(
@@ -161,8 +137,7 @@ async def _count(connection: ImapConnection, likenesses: list[_Likeness]) -> Cou
 
 
 def _newest(answer: Answer) -> list[int]:
-    uids = {uid for response in answer.responses if isinstance(response, Searched) for uid in response.uids}
-    return sorted(uids)[-NEWEST:]
+    return sorted(answer.found)[-NEWEST:]
 
 
 def _is_like(one: _Likeness, size: int, date: int | None) -> bool:

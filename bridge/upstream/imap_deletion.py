@@ -4,56 +4,28 @@ The rule: no message is removed that this session did not mark. Bare EXPUNGE is 
 accepted its race in so many words, and even then only while nobody else's message is flagged.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from attrs import define, frozen
 
 from bridge.config import PassThrough
 from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
-from bridge.imap.listing import HIDDEN
-from bridge.imap.responses import Fetched, Searched, Status
-from bridge.maildrop.errors import Trouble, UpstreamUnavailable
+from bridge.imap.listing import DELETED, HIDDEN
+from bridge.maildrop.errors import Trouble
 from bridge.maildrop.retention import Mailbox, Policy
 from bridge.maildrop.source import Deletion
-from bridge.names import to_ranges, uid_set
+from bridge.names import uid_set
+from bridge.upstream.imap_batches import MOST_AT_ONCE, batches, fetched
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_copy import confirmed_copies, earlier_copies
-
-LONGEST_SET = 4000
-"""Octets of a UID set in one command; servers take lines of 8,000 at least (RFC 7162, section 4)."""
-
-MOST_AT_ONCE = 5000
-"""Messages in one command: what a look at their flags brings back is held in memory."""
-
-DELETED = "\\Deleted"
 
 LASTING = {"NOPERM", "CANNOT", "READ-ONLY", "NONEXISTENT", "TRYCREATE", "OVERQUOTA"}
 """Codes of refusals that stay until a person changes something (RFC 5530, RFC 3501)."""
 
 
-def batches(uids: Iterable[int], *, most: int = MOST_AT_ONCE) -> Iterator[frozenset[int]]:
-    """These UIDs, ascending, in parts whose UID set fits in one command and that hold no more than `most`."""
-    held: list[int] = []
-    octets = 0
-    for first, last in to_ranges(uids):
-        start = first
-        while start <= last:
-            end = min(last, start + most - len(held) - 1)
-            more = len(f"{start}:{end},")
-            if held and (octets + more > LONGEST_SET or end < start):
-                yield frozenset(held)
-                held, octets = [], 0
-                continue
-            held.extend(range(start, end + 1))
-            octets += more
-            start = end + 1
-    if held:
-        yield frozenset(held)
-
-
 async def carry_out(
     connection: ImapConnection,
-    policy: Policy,
+    policy: Policy | None,
     mailbox: Mailbox,
     account: PassThrough,
     uids: Sequence[int],
@@ -62,6 +34,7 @@ async def carry_out(
 ) -> Deletion:
     """Nothing counts as done before upstream itself says that it is gone, or carries the flag.
 
+    `policy` None: a purge; what carries \\Deleted is expunged, and what does not is left alone and counts as done.
     `again`: it may have been tried before, and nobody saw how it ended; a copy made then is not made twice.
     Where upstream is lost on the way, what was seen to be done until then still counts.
     """
@@ -98,7 +71,7 @@ class _Task:
     """`left`: not seen to be done. `reason`: the first one. `limited`: a server did only a part, as it said itself."""
 
     connection: ImapConnection
-    policy: Policy
+    policy: Policy | None
     mailbox: Mailbox
     account: PassThrough
     again: bool
@@ -120,16 +93,18 @@ class _Task:
     async def _carry_out(self, uids: frozenset[int]) -> frozenset[int]:
         """Which of these are left."""
         match self.policy:
+            case None:
+                return await self._purge(uids)
             case Policy.FLAG:
                 return await self._mark(uids, DELETED, "flag them")
             case Policy.HIDE:
                 return await self._mark(uids, HIDDEN, "hide them")
             case Policy.EXPUNGE:
                 return await self._expunge(uids)
-            case Policy.TRASH | Policy.ARCHIVE if self.mailbox.can_move:
-                return await self._move(uids)
-            case Policy.TRASH | Policy.ARCHIVE:
-                return await self._copy_away(uids)
+            case Policy.TRASH | Policy.ARCHIVE as policy:
+                target = self.mailbox.targets[policy]
+                away = self._move if self.mailbox.can_move else self._copy_away
+                return await away(uids, target)
             case Policy.KEEP:
                 raise AssertionError("nothing is asked of upstream under keep")
 
@@ -144,33 +119,45 @@ class _Task:
             if self.account.expunge_without_uidplus and not left:
                 await self._expunge_if_alone(uids)
             return left  # flagged is what this server can do (S19)
-        written = uid_set(uids)
-        flagged = self._hear(await self.connection.ask(Store(written, (DELETED,))), "flag them")
-        remaining = uids
-        # In steps, and twice: with several sessions at one mailbox Dovecot 2.3's UID EXPUNGE says OK and leaves some
-        # messages behind, more often in one write with STORE. The next listing would hide them, and nobody try again.
+        self._hear(await self.connection.ask(Store(uid_set(uids), (DELETED,))), "flag them")
+        return frozenset(await self._expunge_flagged(uids))
+
+    async def _purge(self, uids: frozenset[int]) -> frozenset[int]:
+        """Sets nothing: who takes a flag back in this instant keeps the message."""
+        if not self.mailbox.can_expunge_by_uid:
+            if self.account.expunge_without_uidplus:
+                await self._expunge_if_alone(uids)
+            return frozenset()  # they are flagged already, which is what this server can do (S19)
+        there = await self._expunge_flagged(uids)
+        return frozenset(uid for uid, flags in there.items() if DELETED.lower() in flags)
+
+    async def _expunge_flagged(self, uids: frozenset[int]) -> dict[int, frozenset[str]]:
+        """Those that are there after all, with their flags.
+
+        In steps, and twice: with several sessions at one mailbox Dovecot 2.3's UID EXPUNGE says OK and leaves some
+        messages behind, more often in one write with STORE. The next listing would hide them, and nobody try again.
+        """
+        there: dict[int, frozenset[str]] = {}
         for _ in range(2):
-            expunged = self._hear(await self.connection.ask(Expunge(written)), "expunge them")
-            remaining = frozenset(await self._look(uids))
-            if not remaining or not (flagged and expunged):
+            expunged = self._hear(await self.connection.ask(Expunge(uid_set(uids))), "expunge them")
+            there = await self._look(uids)
+            if not expunged or not any(DELETED.lower() in flags for flags in there.values()):
                 break
-        return remaining
+        return there
 
     async def _expunge_if_alone(self, uids: frozenset[int]) -> None:
         """The race that the owner accepted: somebody may flag a message between these two commands."""
-        flagged = _found(await self.connection.ask(Search(("DELETED",), returning=False)))
+        flagged = (await self.connection.ask(Search(("DELETED",), returning=False))).found
         if flagged and flagged <= uids:  # a search that was refused finds nothing
             await self.connection.ask(ExpungeAll())
 
-    async def _move(self, uids: frozenset[int]) -> frozenset[int]:
+    async def _move(self, uids: frozenset[int], target: str) -> frozenset[int]:
         """Whatever the answer says: what is still there remains (RFC 6851, section 3.3)."""
-        target = self.mailbox.targets[self.policy]
         self._hear(await self.connection.ask(Move(uid_set(uids), target)), f"move them to {target}")
         return frozenset(await self._look(uids))
 
-    async def _copy_away(self, uids: frozenset[int]) -> frozenset[int]:
+    async def _copy_away(self, uids: frozenset[int], target: str) -> frozenset[int]:
         """COPY, see the copies, only then flag (and expunge) the originals: a duplicate is better than a loss."""
-        target = self.mailbox.targets[self.policy]
         present = frozenset(await _flags(self.connection, uids))
         safe = await earlier_copies(self.connection, present, self.mailbox.name, target) if self.again else frozenset()
         for part in batches(present - safe):
@@ -200,7 +187,7 @@ class _Task:
 
     def _hear(self, answer: Answer, what: str) -> bool:
         """Whether it was done, as upstream says."""
-        self.limited = self.limited or _is_limited(answer.status)
+        self.limited = self.limited or answer.limited
         if not answer.ok and self.reason is None:
             code = answer.status.code.name if answer.status.code is not None else ""
             self.reason = _Reason(f"upstream refused to {what}", code not in LASTING, answer.status.text)
@@ -208,38 +195,10 @@ class _Task:
 
 
 async def _flags(connection: ImapConnection, uids: frozenset[int]) -> dict[int, frozenset[str]]:
-    """The flags, in lower case, of those of `uids` that upstream still has.
-
-    Rows about other messages may come at any time: others' flags change, and that is told to everybody.
-    """
+    """The flags, in lower case, of those of `uids` that upstream still has."""
     there: dict[int, frozenset[str]] = {}
-    for part in batches(uids):
-        waiting = part
-        while waiting:
-            told, limited = await _some_flags(connection, waiting)
-            there |= told
-            waiting = waiting - told.keys() if limited else frozenset()
-            if limited and not told:
-                raise UpstreamUnavailable("upstream does not say what became of all of them")
+    for row in await fetched(connection, uids, FetchFlags, "what became of them"):
+        if row.uid is not None:
+            told = there.get(row.uid, frozenset()) if row.flags is None else row.flags
+            there[row.uid] = frozenset(flag.lower() for flag in told)
     return there
-
-
-async def _some_flags(connection: ImapConnection, uids: frozenset[int]) -> tuple[dict[int, frozenset[str]], bool]:
-    """Also whether a limit cut it short: then it says nothing about the rest, and they are not gone."""
-    answer = await connection.ask(FetchFlags(uid_set(uids)))
-    if not answer.ok:
-        raise UpstreamUnavailable("upstream does not say what became of them", detail=answer.status.text)
-    told: dict[int, frozenset[str]] = {}
-    for row in answer.responses:
-        if isinstance(row, Fetched) and row.uid in uids:
-            flags = told.get(row.uid, frozenset()) if row.flags is None else row.flags
-            told[row.uid] = frozenset(flag.lower() for flag in flags)
-    return told, _is_limited(answer.status)
-
-
-def _is_limited(status: Status) -> bool:
-    return status.code is not None and status.code.name == "MESSAGELIMIT"
-
-
-def _found(answer: Answer) -> set[int]:
-    return {uid for response in answer.responses if isinstance(response, Searched) for uid in response.uids}

@@ -1,25 +1,22 @@
 """What is asked about messages besides their octets: how they are now, their lasting ids, what they are known by."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from attrs import define, evolve, field
+from attrs import evolve
 
 from bridge.imap.commands import Command, FetchHeaders, FetchIds, FetchStates, Noop, Store
 from bridge.imap.listing import DELETED, HIDDEN
-from bridge.imap.responses import Fetched, Status
+from bridge.imap.responses import Fetched
 from bridge.maildrop.errors import UpstreamUnavailable, UpstreamUnsuitable
 from bridge.maildrop.fingerprint import FIELDS, fingerprint
 from bridge.maildrop.memory import Fingerprint
-from bridge.maildrop.source import Flow, Look
-from bridge.names import Uid, uid_set
+from bridge.maildrop.source import Look
+from bridge.names import uid_set
+from bridge.upstream.imap_batches import Headers, batches, fetched
 from bridge.upstream.imap_connection import ImapConnection
-from bridge.upstream.imap_deletion import batches
 
 HEADERS_AT_ONCE = 1000
 """Messages in one command for their header fields."""
-
-HEADER_AT_MOST = 64 * 1024
-"""Octets kept of one message's header fields; what is beyond does not count."""
 
 _HIGHEST_MODSEQ = 2**63 - 1  # RFC 7162, section 7; the journal keeps no larger number
 
@@ -31,7 +28,7 @@ async def look(connection: ImapConnection, uids: Iterable[int]) -> dict[int, Loo
     """
     await connection.ask(Noop())
     modseq = connection.mailbox.highestmodseq > 0
-    rows = await _fetched(connection, uids, lambda part: FetchStates(part, modseq), "what became of them")
+    rows = await fetched(connection, uids, lambda part: FetchStates(part, modseq), "what became of them")
     looks: dict[int, Look] = {}
     for row in rows:
         flags = row.flags or frozenset()
@@ -54,7 +51,7 @@ async def stable_ids(connection: ImapConnection, uids: Iterable[int]) -> dict[in
     item = _id_item(connection)
     if item is None:
         raise UpstreamUnsuitable("upstream gives messages no lasting ids (OBJECTID or X-GM-EXT-1); set another uidl =")
-    rows = await _fetched(connection, uids, lambda part: FetchIds(part, item), "its ids of messages")
+    rows = await fetched(connection, uids, lambda part: FetchIds(part, item), "its ids of messages")
     return _ids(rows)
 
 
@@ -64,12 +61,12 @@ async def fingerprints(connection: ImapConnection, uids: Iterable[int]) -> dict[
     items = (item,) if item is not None else ()
     found: dict[int, Fingerprint] = {}
     for batch in batches(uids, most=HEADERS_AT_ONCE):
-        headers = _Headers(batch)
+        headers = Headers(batch)
 
         def command(part: str) -> Command:
             return FetchHeaders(part, FIELDS, items)
 
-        rows = await _fetched(connection, batch, command, "the headers of messages", headers)
+        rows = await fetched(connection, batch, command, "the headers of messages", headers)
         ids = _ids(rows)
         found |= {uid: fingerprint(header, ids.get(uid, "")) for uid, header in headers.by_uid.items()}
     return found
@@ -80,25 +77,6 @@ async def mark_seen(connection: ImapConnection, uids: Iterable[int]) -> None:
         stored = await connection.ask(Store(uid_set(batch), ("\\Seen",)))
         if not stored.ok:
             raise UpstreamUnavailable("upstream does not mark messages as read", detail=stored.status.text)
-
-
-@define
-class _Headers:
-    """Header fields as they come, by UID; nobody but `wanted` counts."""
-
-    wanted: frozenset[int]
-    by_uid: dict[int, bytes] = field(factory=dict)
-    _held: bytearray = field(factory=bytearray)
-
-    def begin(self, _size: int, _flow: Flow) -> None:
-        self._held.clear()
-
-    def write(self, octets: bytes) -> None:
-        self._held += octets[: HEADER_AT_MOST - len(self._held)]
-
-    def end(self, uid: Uid | None) -> None:
-        if uid in self.wanted:
-            self.by_uid[uid] = bytes(self._held)
 
 
 def _id_item(connection: ImapConnection) -> str | None:
@@ -112,34 +90,3 @@ def _ids(rows: Sequence[Fetched]) -> dict[int, str]:
         if row.uid is not None and (row.emailid or row.gm_msgid):
             ids[row.uid] = row.emailid or str(row.gm_msgid)
     return ids
-
-
-async def _fetched(
-    connection: ImapConnection,
-    uids: Iterable[int],
-    command: Callable[[str], Command],
-    what: str,
-    headers: _Headers | None = None,
-) -> list[Fetched]:
-    """The rows about these messages. A server that does not answer for all of them says so, or they are gone."""
-    rows: list[Fetched] = []
-    for batch in batches(uids):
-        waiting = set(batch)
-        while waiting:
-            answer = await connection.ask(command(uid_set(waiting)), bodies=headers)
-            if not answer.ok:
-                raise UpstreamUnavailable(f"upstream does not tell {what} now", detail=answer.status.text)
-            told = [row for row in answer.responses if isinstance(row, Fetched) and row.uid in batch]
-            rows += told
-            if not _is_limited(answer.status):
-                break
-            answered = {row.uid for row in told} | (headers.by_uid.keys() if headers is not None else set())
-            if waiting.isdisjoint(answered):
-                raise UpstreamUnavailable(f"upstream does not tell {what} for all of them; try again later")
-            waiting -= answered
-    return rows
-
-
-def _is_limited(status: Status) -> bool:
-    """It dealt with a part of the messages, the highest UIDs first (RFC 9738)."""
-    return status.code is not None and status.code.name == "MESSAGELIMIT"

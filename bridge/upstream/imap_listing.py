@@ -16,8 +16,8 @@ from bridge.imap.responses import StatusKind, Vanished
 from bridge.maildrop.errors import ListingIncomplete
 from bridge.maildrop.listing import Listing
 from bridge.names import UidValidity, uid_set
+from bridge.upstream.imap_batches import batches
 from bridge.upstream.imap_connection import Answer, ImapConnection
-from bridge.upstream.imap_deletion import batches
 from bridge.upstream.imap_searching import completed, found, search
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation

@@ -3,7 +3,7 @@
 import re
 
 from bridge.imap.commands import Search
-from bridge.imap.responses import Code, Searched, Status, StatusKind
+from bridge.imap.responses import Code, StatusKind
 from bridge.maildrop.errors import ListingIncomplete, UpstreamUnsuitable
 from bridge.upstream.imap_connection import Answer, ImapConnection
 
@@ -66,9 +66,8 @@ async def completed(connection: ImapConnection, keys: tuple[str | bytes, ...], a
     while True:
         if not answer.ok:
             raise ListingIncomplete("upstream does not search the mailbox; try again later", detail=answer.status.text)
-        part = {uid for response in answer.responses if isinstance(response, Searched) for uid in response.uids}
-        matching |= part
-        reached = _reached(answer.status, part)
+        matching |= answer.found
+        reached = _reached(answer)
         if reached <= 1:
             return matching
         if reached >= lowest:
@@ -77,12 +76,12 @@ async def completed(connection: ImapConnection, keys: tuple[str | bytes, ...], a
         answer = await connection.ask(search(connection, ("UID", f"1:{lowest - 1}", *keys)))
 
 
-def _reached(status: Status, part: set[int]) -> int:
+def _reached(answer: Answer) -> int:
     """The lowest UID that was looked at; 1 for a search that was not cut short."""
-    match status.code:
+    match answer.status.code:
         case Code("MESSAGELIMIT", (_, int(lowest))):
             return lowest
         case Code("MESSAGELIMIT"):
-            return min(part, default=_BEYOND)
+            return min(answer.found, default=_BEYOND)
         case _:
             return 1

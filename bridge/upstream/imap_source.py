@@ -118,19 +118,20 @@ class ImapSource:
         return retention.refusal(policy, self._mailbox)
 
     async def delete(self, uids: Sequence[int], policy: Policy, *, again: bool = False) -> Deletion:
-        connection = self._witness
-        assert connection is not None, "delete before list"
-        assert self._mailbox is not None, "delete before list"
-        if connection.ended is not None:
-            raise UpstreamUnavailable("the connection to upstream was lost", detail=connection.ended.detail)
-        self._refuse_another(connection)
-        mailbox = self._mailbox
+        connection, mailbox = self._witnessed()
         if policy.moves and policy not in mailbox.targets:
             self._mailbox = mailbox = evolve(mailbox, targets=await find_targets(connection, self._account, policy))
         why = retention.refusal(policy, mailbox)
         if why:
             return Deletion(len(uids), frozenset(uids), why)
         return await carry_out(connection, policy, mailbox, self._account, uids, again=again)
+
+    async def purge(self, uids: Sequence[int]) -> Deletion:
+        connection, mailbox = self._witnessed()
+        why = retention.refusal(Policy.EXPUNGE, mailbox)
+        if why:
+            return Deletion(len(uids), frozenset(uids), why)
+        return await carry_out(connection, None, mailbox, self._account, uids)
 
     async def mark_seen(self, uids: Sequence[int]) -> None:
         await inquiries.mark_seen(await self._ready(), uids)
@@ -161,6 +162,16 @@ class ImapSource:
         assert connection is not None
         self._refuse_another(connection)
         return connection
+
+    def _witnessed(self) -> tuple[ImapConnection, Mailbox]:
+        """The connection that showed what is deleted now, and what the mailbox there allows."""
+        connection = self._witness
+        assert connection is not None, "delete before list"
+        assert self._mailbox is not None, "delete before list"
+        if connection.ended is not None:
+            raise UpstreamUnavailable("the connection to upstream was lost", detail=connection.ended.detail)
+        self._refuse_another(connection)
+        return connection, self._mailbox
 
     def _refuse_another(self, connection: ImapConnection) -> None:
         if self._is_replaced(connection.mailbox):

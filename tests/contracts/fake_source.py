@@ -62,8 +62,8 @@ class FakeSource:
     """Implements Source. Everything is there at once; `fails` is raised by whatever is asked next.
 
     `refuses` is the answer to every deletion. `asked`: what was asked to be deleted, policy by policy;
-    `deleted`: the UIDs for which that was done. `broken`: the
-    connection is gone, until somebody looks. `finds`: the answers to searches, beside ALL, UNSEEN and DELETED.
+    `purged`: the same of purges; `deleted`: the UIDs for which that was done. `broken`: the connection is gone, until
+    somebody looks. `finds`: the answers to searches, beside ALL, UNSEEN and DELETED.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class FakeSource:
         self.finds = finds or {}
         self.deleted: list[int] = []
         self.asked: list[tuple[Policy, tuple[int, ...]]] = []
+        self.purged: list[tuple[int, ...]] = []
         self.broken = False
         self.closed = False
         self.abandoned = False
@@ -161,6 +162,19 @@ class FakeSource:
         for uid in uids:
             if uid in self.messages:
                 self._delete(uid, policy)
+        return Deletion(len(uids))
+
+    async def purge(self, uids: Sequence[int]) -> Deletion:
+        self._fail()
+        if not self.unbroken:
+            raise UpstreamUnavailable("the connection to upstream was lost")
+        self.purged.append(tuple(uids))
+        if self.refuses is not None:
+            return self.refuses
+        self._uidnext()
+        for uid in uids:
+            if uid in self.messages and self.messages[uid].deleted:
+                self._delete(uid, Policy.EXPUNGE)
         return Deletion(len(uids))
 
     async def mark_seen(self, uids: Sequence[int]) -> None:

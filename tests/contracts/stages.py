@@ -33,7 +33,7 @@ class Stage(Protocol):
 
     def remove(self, uid: int) -> None: ...
 
-    def flag(self, uid: int, flag: str) -> None: ...
+    def flag(self, uid: int, flag: str, *, on: bool = True) -> None: ...
 
 
 class FakeStage:
@@ -53,8 +53,8 @@ class FakeStage:
     def remove(self, uid: int) -> None:
         del self.messages[uid]
 
-    def flag(self, uid: int, flag: str) -> None:
-        setattr(self.messages[uid], {"\\Deleted": "deleted", "\\Seen": "seen", "$POP3Deleted": "hidden"}[flag], True)
+    def flag(self, uid: int, flag: str, *, on: bool = True) -> None:
+        setattr(self.messages[uid], {"\\Deleted": "deleted", "\\Seen": "seen", "$POP3Deleted": "hidden"}[flag], on)
 
 
 class MemoryStage:
@@ -79,8 +79,9 @@ class MemoryStage:
     def remove(self, uid: int) -> None:
         del self.store.inbox.messages[uid]
 
-    def flag(self, uid: int, flag: str) -> None:
-        self.store.inbox.messages[uid].flags.add(flag)
+    def flag(self, uid: int, flag: str, *, on: bool = True) -> None:
+        flags = self.store.inbox.messages[uid].flags
+        (flags.add if on else flags.discard)(flag)
 
     def rest(self) -> None:
         for one in self.sessions:
@@ -119,12 +120,12 @@ class RealStage:
             self._mark(imap, uid, "\\Deleted")
             imap.uid("EXPUNGE", str(uid))
 
-    def flag(self, uid: int, flag: str) -> None:
+    def flag(self, uid: int, flag: str, *, on: bool = True) -> None:
         with session(self._mailbox) as imap:
-            self._mark(imap, uid, flag)
+            self._mark(imap, uid, flag, "+" if on else "-")
 
-    def _mark(self, imap: imaplib.IMAP4, uid: int, flag: str) -> None:
-        imap.uid("STORE", str(uid), "+FLAGS.SILENT", f"({flag})")
+    def _mark(self, imap: imaplib.IMAP4, uid: int, flag: str, sign: str = "+") -> None:
+        imap.uid("STORE", str(uid), f"{sign}FLAGS.SILENT", f"({flag})")
 
     async def rest(self) -> None:
         """The sockets are closed in the reactor's next turn."""

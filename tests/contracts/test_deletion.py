@@ -49,6 +49,8 @@ class Stage(Protocol):
 
     def flag(self, uid: int, flags: Sequence[str]) -> None: ...
 
+    def undelete(self, uid: int) -> None: ...
+
     def copy(self, uid: int, policy: Policy) -> None: ...
 
     def look(self) -> Seen: ...
@@ -98,6 +100,16 @@ class Deletions:
             assert seen.flags[uids[2]] == {"\\Deleted"}
             assert len(seen.flags) in {6, 7}
 
+    async def test_a_purge_removes_only_what_is_still_flagged_at_that_instant(self) -> None:
+        stage, source, uids = await self.prepared()
+        assert await stage.do(source.delete(uids[:3], Policy.FLAG)) == Deletion(3)
+        stage.undelete(uids[1])
+        assert await stage.do(source.purge([*uids[:3], uids[5]])) == Deletion(4)
+        flags = stage.look().flags
+        assert flags[uids[1]] == flags[uids[5]] == set()
+        assert flags[uids[3]] == {"\\Deleted"}
+        assert [flags.get(uids[row]) for row in (0, 2)] == [None if self.expunges else {"\\Deleted"}] * 2
+
     def check(self, policy: Policy, seen: Seen, uids: list[int], rows: list[int]) -> None:
         assert seen.flags[uids[2]] == seen.flags[uids[5]] == set()
         assert seen.flags[uids[3]] == {"\\Deleted"}
@@ -126,6 +138,9 @@ class MemoryStage:
 
     def flag(self, uid: int, flags: Sequence[str]) -> None:
         self._store.inbox.messages[uid].flags |= set(flags)
+
+    def undelete(self, uid: int) -> None:
+        self._store.inbox.messages[uid].flags.discard("\\Deleted")
 
     def copy(self, uid: int, policy: Policy) -> None:
         self._store.folders[policy.name.capitalize()].append(self._store.inbox.messages[uid].octets)
@@ -196,6 +211,10 @@ class RealStage:
     def flag(self, uid: int, flags: Sequence[str]) -> None:
         with session(self._mailbox) as imap:
             imap.uid("STORE", str(uid), "+FLAGS.SILENT", f"({' '.join(flags)})")
+
+    def undelete(self, uid: int) -> None:
+        with session(self._mailbox) as imap:
+            imap.uid("STORE", str(uid), "-FLAGS.SILENT", "(\\Deleted)")
 
     def copy(self, uid: int, policy: Policy) -> None:
         with session(self._mailbox) as imap:

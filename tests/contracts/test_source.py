@@ -37,6 +37,7 @@ class Contract:
 
     stage: Stage
     messages: Sequence[bytes] = MAIL
+    expunges: ClassVar[bool] = True
 
     async def opened(self) -> tuple[Source, dict[int, int]]:
         """A source that has listed, and the sizes by UID."""
@@ -122,6 +123,18 @@ class Contract:
         self.stage.remove(uids[1])
         for _ in range(2):
             assert await self.stage.do(source.delete(uids[:2], Policy.FLAG)) == Deletion(2)
+
+    async def test_a_purge_is_of_what_is_flagged_and_flags_nothing(self) -> None:
+        self.stage.fill(self.messages)
+        for uid in (1, 2):
+            self.stage.flag(uid, "\\Deleted")
+        source, _ = await self.opened()
+        self.stage.flag(2, "\\Deleted", on=False)
+        self.stage.flag(4, "\\Deleted")
+        assert await self.stage.do(source.purge([1, 2, 3, 9])) == Deletion(4)
+        looks = await self.stage.do(source.look([1, 2, 3, 4, 9]))
+        stay = {2: False, 3: False, 4: True} if self.expunges else {1: True, 2: False, 3: False, 4: True}
+        assert {uid: look.deleted for uid, look in looks.items()} == stay
 
     async def test_nothing_is_deleted_without_the_word(self) -> None:
         source, sizes, uids = await self.full()
@@ -310,6 +323,7 @@ class OnAServerWithEverythingInMemory(OnAServerInMemory):
 
 class OnABareServerInMemory(OnAServerInMemory):
     capabilities = BARE
+    expunges = False
 
 
 @pytest.mark.story

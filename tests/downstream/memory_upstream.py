@@ -148,6 +148,9 @@ class MemorySource:
             del self._upstream.messages[uid]
         return Deletion(len(uids))
 
+    async def purge(self, uids: Sequence[int]) -> Deletion:
+        raise AssertionError("nothing is purged here")
+
     async def mark_seen(self, uids: Sequence[int]) -> None:
         await self._upstream.reach("mark seen")
         self._upstream.seen.update(uids)

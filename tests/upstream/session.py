@@ -98,6 +98,9 @@ class Session:
         """By the account's policy, if no other is asked for."""
         return self.network.run(self.source.delete(uids, policy or self.policy, again=again))
 
+    def purge(self, *uids: int) -> Deletion:
+        return self.network.run(self.source.purge(uids))
+
     def deleting(self, *uids: int) -> Running[Deletion]:
         return self.network.start(self.source.delete(uids, self.policy))
 

@@ -8,9 +8,7 @@ from itertools import count
 
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.source import Deletion
-from bridge.names import uid_set
-from bridge.upstream import imap_deletion
-from bridge.upstream.imap_deletion import LONGEST_SET, MOST_AT_ONCE, batches
+from bridge.upstream import imap_batches
 from tests.upstream.deleting import Case, five, folders, without
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Store
 from tests.upstream.session import mail, refusing
@@ -150,23 +148,8 @@ class AgainTest(Case):
 
 
 class ManyTest(Case):
-    def test_sets_that_fit_in_a_line(self) -> None:
-        uids = list(range(1, 40_000, 2))
-        parts = list(batches(uids))
-        self.assertGreater(len(parts), 10)
-        self.assertLessEqual(max(len(uid_set(part)) for part in parts), LONGEST_SET)
-        self.assertEqual([uid for part in parts for uid in sorted(part)], uids)
-        self.assertEqual(list(batches([])), [])
-        self.assertEqual(list(batches([3, 1, 2, 7])), [frozenset({1, 2, 3, 7})])
-
-    def test_a_range_of_any_length_in_parts_that_memory_holds(self) -> None:
-        parts = list(batches(range(1, 300_001)))
-        self.assertEqual({len(part) for part in parts}, {MOST_AT_ONCE})
-        self.assertEqual(sum(map(len, parts)), 300_000)
-        self.assertEqual([sorted(part) for part in batches([1, 2, 3, 5, 6], most=2)], [[1, 2], [3, 5], [6]])
-
     def test_more_than_fit_in_one_command(self) -> None:
-        self.patch(imap_deletion, "LONGEST_SET", 100)
+        self.patch(imap_batches, "LONGEST_SET", 100)
         for delete in ("flag", "expunge", "trash"):
             store = Store()
             for _ in range(200):
@@ -180,7 +163,7 @@ class ManyTest(Case):
 
     def test_ways_that_split_what_is_left_still_fit(self) -> None:
         """What remains of one short range may be a long set."""
-        self.patch(imap_deletion, "LONGEST_SET", 100)
+        self.patch(imap_batches, "LONGEST_SET", 100)
         store = Store(folders(), NO_MOVE)
         for number in range(1, 201):
             store.inbox.append(mail(f"m{number}"))

@@ -9,7 +9,7 @@ from bridge.maildrop.errors import MailboxReplaced, Trouble, UpstreamUnavailable
 from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.source import Look, Source
 from bridge.upstream import imap_inquiries
-from bridge.upstream.imap_inquiries import HEADER_AT_MOST
+from bridge.upstream.imap_batches import HEADER_AT_MOST
 from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC, Fault, Store
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, mail, on, refusing, replacing, with_many, with_messages
