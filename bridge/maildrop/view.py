@@ -123,5 +123,6 @@ def _ranked(listing: Listing, newest: int | None, viewing: Viewing, seen: "array
     order = array("I", [uid for uid in ranks if uid in in_sight]) + new
     if not new and not first:
         return Selection(order)
-    there = set(listing.uids)  # what is gone never comes back
-    return Selection(order, array("I", [uid for uid in ranks if uid in there]) + new, floor)
+    # What is gone never comes back; what is newer than this listing was shown by another login meanwhile.
+    there, last = set(listing.uids), listing.uids[-1] if listing.uids else 0
+    return Selection(order, array("I", [uid for uid in ranks if uid in there or uid > last]) + new, floor)

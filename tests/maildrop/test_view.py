@@ -138,6 +138,14 @@ def test_only_what_is_seen_for_the_first_time_has_to_be_stored() -> None:
     assert select(listed([2, 4], hidden=[2]), View(since=DAY), viewing, now=NOW).ranks == array("I", [2, 4])
 
 
+def test_a_login_with_an_older_listing_takes_no_place_from_what_another_was_shown_meanwhile() -> None:
+    viewing = Viewing(incarnation=1, ranks=array("I", [3, 1, 9]))
+
+    selection = select(listed([2, 3, 4]), View(search="UNSEEN"), viewing, now=NOW, found={2, 3})
+
+    assert selection == Selection(array("I", [3, 2]), array("I", [3, 9, 2]))
+
+
 def test_a_viewer_is_the_same_however_its_view_was_written() -> None:
     assert PLAIN.viewer == ""
     assert View(mailbox="Archive").viewer == ""
