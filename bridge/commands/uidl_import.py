@@ -88,6 +88,8 @@ async def _as_many(
             raise
         terminal.say(_told(taken))
         free = {uid: uidl for uid, uidl in news.items() if uidl not in taken.uidls}
+    if not free:
+        raise CommandRefused("that is all of them: nothing was written")
     return await _written(account, store, source, found, free, clock, emit), len(free)
 
 

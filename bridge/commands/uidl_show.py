@@ -10,6 +10,7 @@ from bridge.accounts.account import Account
 from bridge.commands.status import age, renumbering
 from bridge.commands.terminal import CommandRefused, Terminal, counted
 from bridge.maildrop.journal import Entry, Stage
+from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Memory, Viewing
 from bridge.maildrop.view import select
 from bridge.state.store import Store
@@ -60,19 +61,26 @@ def _rows(
         return number, uidls.uidl(uid), origin, str(size), why
 
     for number, uid in enumerate(seen, 1):
-        yield told(uid, str(number), _listed(journal.get(uid), now))
+        yield told(uid, str(number), _listed(journal.get(uid), listing, now))
     shown = set(seen)
     for uid in listing.uids:
         if uid not in shown:
             yield told(uid, "", _hidden(uid, bool(listing.hidden[rows[uid]]), kept, journal.get(uid), now))
 
 
-def _listed(entry: Entry | None, now: float) -> str:
-    return "" if entry is None else f"listed; {_promise(entry, now)}"
+def _listed(entry: Entry | None, listing: Listing, now: float) -> str:
+    """Whether a flag was taken away, or set since the listing, is told by mod-sequences alone (RFC 7162)."""
+    if entry is None:
+        return ""
+    if entry.stage is not Stage.FLAGGED:
+        return f"listed; {_promise(entry, now)}"
+    if 0 < entry.modseq < listing.highestmodseq:
+        return "listed again; not expunged unless it is flagged again"
+    return f"listed when last looked at; to be expunged in {age(entry.due - now)} if it is flagged then"
 
 
 def _hidden(uid: int, flagged: bool, kept: frozenset[int], entry: Entry | None, now: float) -> str:
-    if entry is not None:
+    if entry is not None and (flagged or entry.stage is not Stage.FLAGGED):
         return f"hidden: {_promise(entry, now)}"
     if uid in kept:
         return "hidden: deleted by this login (keep)"

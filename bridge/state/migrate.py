@@ -45,9 +45,10 @@ def _check(db: sqlite3.Connection, path: Path, newest: int) -> None:
         raise StateUnusable(f"{path} is the database of another program; set state = to another file")
     version = _version(db)
     if version > newest:
+        copy = path.with_name(f"{path.name}.before-{version}")
         raise StateUnusable(
             f"{path} was written by a newer popbridge (its schema is {version}, this one knows {newest}); "
-            f"run that version again, or put back the copy that it made, {path}.before-{version}"
+            "run that version again" + (f", or put back the copy that it made, {copy}" if copy.exists() else "")
         )
 
 

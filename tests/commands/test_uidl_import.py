@@ -138,6 +138,17 @@ def test_a_uidl_that_once_named_another_message_is_refused_and_nothing_is_writte
     assert house.terminal.said[-1] == "1 UIDL written"
 
 
+def test_where_no_uidl_is_free_nothing_is_called_done() -> None:
+    house = House(["one", "two"])
+    house.log_in()
+    before = house.uidls()
+
+    with pytest.raises(CommandRefused, match="nothing was written"):
+        bring(house, [evolve(old(["one"])[0], uidl="00000007-00000002")], force=True)
+
+    assert house.uidls() == before
+
+
 def test_where_nothing_is_recognised_nothing_is_called_done() -> None:
     with pytest.raises(CommandRefused, match="none of the old messages was recognised"):
         bring(House(["one"]), old(["two"]), force=True)

@@ -3,6 +3,7 @@
 from array import array
 
 import pytest
+from attrs import evolve
 
 from bridge.commands.terminal import CommandRefused
 from bridge.commands.uidl_show import show
@@ -72,8 +73,28 @@ def test_each_hidden_message_says_why() -> None:
     assert "hidden: deleted by this login (keep)" in rows["2"]
     assert "hidden: deleted, waits for upstream (flag)" in rows["3"]
     assert "hidden: deleted by as=phone, to be carried out (flag) in 2 days" in rows["4"]
-    assert "listed; deleted, to be expunged in 1 hour" in rows["5"]
+    assert "listed when last looked at; to be expunged in 1 hour if it is flagged then" in rows["5"]
     assert rows["6"].split()[0] == "2"
+
+
+def test_of_what_waits_for_its_purge_is_told_whether_it_is_flagged_still() -> None:
+    house = House(["flagged", "listed again", "flagged since", "outside"], PassThrough(upstream=UPSTREAM, newest=3))
+    house.source.messages[1].deleted = True
+    house.source.highestmodseq = 7
+    house.log_in()
+    ranks = Viewing(incarnation=1, ranks=array("I", [2, 3]), floor=2)
+    done(house.store.show(house.account.key, "", ranks, None))
+    waits = [entry(uid, stage=Stage.FLAGGED, due=house.now + 3600) for uid in (1, 2, 3, 4)]
+    waits = [evolve(one, modseq=7 if one.uid == 3 else 5) for one in waits]
+    done(house.store.write_down(house.account.key, waits))
+    house.settings = PassThrough(upstream=UPSTREAM, search="FLAGGED")
+
+    rows = {line.split("1.7.")[1][0]: line for line in shown(house) if "1.7." in line}
+
+    assert rows["1"].endswith("hidden: deleted, to be expunged in 1 hour")
+    assert rows["2"].endswith("listed again; not expunged unless it is flagged again")
+    assert rows["3"].endswith("listed when last looked at; to be expunged in 1 hour if it is flagged then")
+    assert rows["4"].endswith("hidden: outside the view")
 
 
 def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:

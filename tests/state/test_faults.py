@@ -20,7 +20,7 @@ def test_a_finer_code_is_told_like_the_plain_one(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite3.connect(tmp_path).execute("SELECT 1")
     raised.value.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN_ISDIR
-    assert "cannot be opened" in str(unavailable(raised.value))
+    assert "cannot be opened: it is a directory, or " in str(unavailable(raised.value))
 
 
 def test_what_keeps_the_bridge_from_starting_names_the_file() -> None:
