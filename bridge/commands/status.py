@@ -27,7 +27,8 @@ async def status(store: Store, say: Say, now: float) -> None:
         )
         if memory.question:
             say(f"    {renumbering(memory)}")
-    waiting = await store.pending()
+    journal = await store.pending()
+    waiting = [pending for pending in journal if pending.entries]
     if not waiting:
         say("no deletions wait")
     for pending in sorted(waiting, key=lambda pending: pending.oldest):
@@ -35,6 +36,9 @@ async def status(store: Store, say: Say, now: float) -> None:
             f"{counted(pending.entries, 'deletion')} of {pending.key.account} "
             f"{'waits' if pending.entries == 1 else 'wait'}, the oldest for {age(now - pending.oldest)}"
         )
+    for pending in journal:
+        if pending.flagged:
+            say(f"{counted(pending.flagged, 'flagged message')} of {pending.key.account} to be expunged later")
 
 
 def renumbering(memory: Memory) -> str:

@@ -20,13 +20,10 @@ from bridge.postoffice.deletions import Deletions
 from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
 from bridge.postoffice.visit import Visit
-from bridge.state.store import Overtaken, Store
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Store
 
 ROUNDS = 3
 """How often a login puts its messages in order, where others with the same view store theirs at the same time."""
-
-VIEWERS_AT_MOST = 50
-"""Ways to look at one mailbox that are remembered: each may take some 400 KB for 100,000 messages."""
 
 
 class PostOffice:
@@ -96,9 +93,11 @@ class PostOffice:
             before = await store.viewing(key, viewer)
             if before is not None and before.incarnation != memory.incarnation:
                 raise _replaced()
-            if before is None and viewer and await store.viewers(key) >= VIEWERS_AT_MOST:
+            # Any other makes room for a new one; what these have deleted would come back.
+            if before is None and viewer and await store.keepers(key) >= VIEWERS_AT_MOST:
                 raise TooManyViews(
-                    f"this account has {VIEWERS_AT_MOST} views already; use one of them, written as it was before"
+                    f"{VIEWERS_AT_MOST} views of this account have deleted mail for themselves alone; "
+                    "use one of them, written as it was before"
                 )
             now = self._clock.seconds()
             shown = select(memory.listing, account.view, before, now=now, found=found, hidden=hidden)

@@ -18,7 +18,7 @@ from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
 from bridge.names import AccountName, SourceKey, UidValidity
 from bridge.state.computed import Computed, Known, Owner, Wish, taken
-from bridge.state.store import Overtaken, Pending, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Pending, UidlTaken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -256,9 +256,9 @@ class MemoryStore:
         return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept), floor=seen.floor)
 
     @_answer
-    def viewers(self, key: SourceKey) -> int:
+    def keepers(self, key: SourceKey) -> int:
         source = self._find(key)
-        return sum(seen.ranks is not None or bool(seen.kept) for seen in source.viewers.values()) if source else 0
+        return sum(bool(seen.kept) for seen in source.viewers.values()) if source else 0
 
     @_answer
     def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> None:
@@ -267,6 +267,9 @@ class MemoryStore:
         made_from = (before.ranks, before.floor) if before is not None else (array("I"), 0)
         if (seen.ranks or array("I"), seen.floor) != made_from:
             raise Overtaken
+        if seen.ranks is None:
+            _make_room(viewers)
+        viewers.pop(viewer, None)  # who stores ranks comes last
         viewers[viewer] = evolve(seen, ranks=viewing.ranks[:], floor=viewing.floor)
 
     @_answer
@@ -319,10 +322,10 @@ class MemoryStore:
     @_answer
     def pending(self) -> list[Pending]:
         self._look()
-        times: dict[SourceKey, list[float]] = {}
+        held: dict[SourceKey, list[_Waiting]] = {}
         for waiting in self._journal.values():
-            times.setdefault(waiting.key, []).append(waiting.written)
-        return [Pending(key, len(times[key]), min(times[key])) for key in sorted(times, key=_alphabetical)]
+            held.setdefault(waiting.key, []).append(waiting)
+        return [_pending(key, held[key]) for key in sorted(held, key=_alphabetical)]
 
     @_answer
     def close(self) -> None:
@@ -360,6 +363,19 @@ class MemoryStore:
 
 def _alphabetical(key: SourceKey) -> tuple[str, str]:
     return key.account, key.source
+
+
+def _make_room(viewers: dict[str, _Viewer]) -> None:
+    ranked = [viewer for viewer, seen in viewers.items() if seen.ranks is not None]
+    if len(ranked) >= VIEWERS_AT_MOST:
+        oldest = next((viewer for viewer in ranked if viewer and not viewers[viewer].kept), None)
+        if oldest is not None:
+            del viewers[oldest]
+
+
+def _pending(key: SourceKey, held: list[_Waiting]) -> Pending:
+    times = [waiting.written for waiting in held if waiting.entry.stage is not Stage.FLAGGED]
+    return Pending(key, len(times), min(times, default=0.0), len(held) - len(times))
 
 
 def _issued(source: _Source) -> tuple[Issued, ...]:

@@ -119,11 +119,14 @@ def move(db: sqlite3.Connection, source: int, memory: Memory, moves: Moves) -> N
 
 def pending(db: sqlite3.Connection) -> list[Pending]:
     rows = db.execute(
-        "SELECT account.name, source.name, count(*), min(written) FROM journal"
+        "SELECT account.name, source.name, count(*) FILTER (WHERE stage <> :flagged),"
+        " coalesce(min(written) FILTER (WHERE stage <> :flagged), 0.0), count(*) FILTER (WHERE stage = :flagged)"
+        " FROM journal"
         " JOIN source ON source.id = journal.source JOIN account ON account.id = source.account"
-        " GROUP BY source.id ORDER BY account.name, source.name"
+        " GROUP BY source.id ORDER BY account.name, source.name",
+        {"flagged": Stage.FLAGGED.value},
     )
     return [
-        Pending(SourceKey(AccountName(account), SourceName(name)), entries, oldest)
-        for account, name, entries, oldest in rows
+        Pending(SourceKey(AccountName(account), SourceName(name)), entries, oldest, flagged)
+        for account, name, entries, oldest, flagged in rows
     ]

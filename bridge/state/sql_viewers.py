@@ -8,7 +8,7 @@ from bridge.maildrop.memory import Moves, Viewing
 from bridge.names import SourceKey
 from bridge.state.columns import pack, unpack_uids
 from bridge.state.sql_rows import find, listed
-from bridge.state.store import Overtaken
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken
 
 
 def viewing(db: sqlite3.Connection, key: SourceKey, viewer: str) -> Viewing | None:
@@ -23,20 +23,32 @@ def viewing(db: sqlite3.Connection, key: SourceKey, viewer: str) -> Viewing | No
     return Viewing(incarnation=row["incarnation"], kept=kept) if kept else None
 
 
-def viewers(db: sqlite3.Connection, key: SourceKey) -> int:
+def keepers(db: sqlite3.Connection, key: SourceKey) -> int:
     row = find(db, key)
     if row is None:
         return 0
-    union = "SELECT viewer FROM viewing WHERE source = ? UNION SELECT viewer FROM kept WHERE source = ?"
-    return len(db.execute(union, (row["id"], row["id"])).fetchall())
+    counted: int = db.execute("SELECT count(DISTINCT viewer) FROM kept WHERE source = ?", (row["id"],)).fetchone()[0]
+    return counted
 
 
 def show(db: sqlite3.Connection, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> None:
     source = _at(db, key, viewing.incarnation)["id"]
-    ranks, floor = _shown(db, source, viewer) or (array("I"), 0)
-    if (ranks, floor) != ((before.ranks, before.floor) if before is not None else (array("I"), 0)):
+    shown = _shown(db, source, viewer)
+    if (shown or (array("I"), 0)) != ((before.ranks, before.floor) if before is not None else (array("I"), 0)):
         raise Overtaken
+    if shown is None:
+        _make_room(db, source)
     _show(db, source, viewer, viewing.ranks, viewing.floor)
+
+
+def _make_room(db: sqlite3.Connection, source: int) -> None:
+    if db.execute("SELECT count(*) FROM viewing WHERE source = ?", (source,)).fetchone()[0] >= VIEWERS_AT_MOST:
+        db.execute(
+            "DELETE FROM viewing WHERE rowid = (SELECT rowid FROM viewing AS one WHERE source = ? AND viewer <> ''"
+            " AND NOT EXISTS (SELECT 1 FROM kept WHERE source = one.source AND viewer = one.viewer)"
+            " ORDER BY rowid LIMIT 1)",
+            (source,),
+        )
 
 
 def _shown(db: sqlite3.Connection, source: int, viewer: str) -> "tuple[array[int], int] | None":
@@ -46,6 +58,7 @@ def _shown(db: sqlite3.Connection, source: int, viewer: str) -> "tuple[array[int
 
 
 def _show(db: sqlite3.Connection, source: int, viewer: str, ranks: "array[int]", floor: int) -> None:
+    """Its row becomes the last: the order of rowids is that in which ranks were stored."""
     db.execute(
         "INSERT OR REPLACE INTO viewing (source, viewer, messages, ranks, floor) VALUES (?, ?, ?, ?, ?)",
         (source, viewer, len(ranks), pack([ranks]), floor),
@@ -75,7 +88,7 @@ def forget(db: sqlite3.Connection, source: int, gone: Sequence[int]) -> None:
 
 def move(db: sqlite3.Connection, source: int, moves: Moves) -> None:
     """Into a new incarnation; what did not move is dropped."""
-    for row in db.execute("SELECT * FROM viewing WHERE source = ?", (source,)).fetchall():
+    for row in db.execute("SELECT * FROM viewing WHERE source = ? ORDER BY rowid", (source,)).fetchall():
         old = unpack_uids(row["ranks"], row["messages"])
         ranks = array("I", [moves.uids[uid] for uid in old if uid in moves.uids])
         below = (new for uid, new in moves.uids.items() if uid < row["floor"])

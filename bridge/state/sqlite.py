@@ -117,8 +117,8 @@ class SqliteStore:
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]":
         return self._reader.ask(partial(sql_viewers.viewing, key=key, viewer=viewer))
 
-    def viewers(self, key: SourceKey) -> "Deferred[int]":
-        return self._reader.ask(partial(sql_viewers.viewers, key=key))
+    def keepers(self, key: SourceKey) -> "Deferred[int]":
+        return self._reader.ask(partial(sql_viewers.keepers, key=key))
 
     def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
         shown = evolve(viewing, ranks=viewing.ranks[:])

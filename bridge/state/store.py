@@ -15,6 +15,9 @@ from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
 from bridge.names import SourceKey
 
+VIEWERS_AT_MOST = 50
+"""Orders that are remembered of one mailbox: each may take some 400 KB for 100,000 messages."""
+
 
 class Overtaken(Exception):
     """Somebody stored another version of this source meanwhile: recall it and think again. Nothing was changed."""
@@ -30,11 +33,16 @@ class UidlTaken(Exception):
 
 @frozen
 class Pending:
-    """How many entries of the journal wait, for `popbridge status`; `oldest` in seconds since 1970, when written."""
+    """What the journal holds, for `popbridge status`.
+
+    `entries` wait for upstream, the `oldest` written then (seconds since 1970; 0 of none); `flagged` wait for their
+    purge.
+    """
 
     key: SourceKey
     entries: int
     oldest: float
+    flagged: int = 0
 
 
 class Store(Protocol):
@@ -92,13 +100,15 @@ class Store(Protocol):
 
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]": ...
 
-    def viewers(self, key: SourceKey) -> "Deferred[int]":
-        """How many viewers something is remembered of."""
+    def keepers(self, key: SourceKey) -> "Deferred[int]":
+        """How many viewers have deleted something for themselves alone, so that none of them is ever forgotten."""
 
     def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
         """Store ranks and floor (not `kept`) in place of those of `before`, which they were made from; None: of none.
 
-        Raises Overtaken where others are stored by now, and in another incarnation.
+        Raises Overtaken where others are stored by now, and in another incarnation. A viewer without ranks takes the
+        place of another where VIEWERS_AT_MOST have some: of the one whose ranks were stored longest ago and who has
+        deleted nothing for itself alone. The viewer "" stays.
         """
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":

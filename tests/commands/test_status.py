@@ -1,10 +1,11 @@
 """`popbridge status`: what is remembered, and what waits."""
 
 import pytest
+from attrs import evolve
 
 from bridge.commands.status import age, status
 from bridge.config import PassThrough
-from bridge.maildrop.journal import Entry
+from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.retention import Policy
 from tests.commands.house import UPSTREAM, House, done
 
@@ -32,6 +33,22 @@ def test_a_mailbox_and_its_waiting_deletions_are_named_with_their_age() -> None:
         "  imaps://imap.example.org:993/INBOX ann: 2 messages, 1 hidden",
         "1 deletion of imaps://imap.example.org:993/INBOX ann waits, the oldest for 2 hours",
     ]
+
+
+def test_what_waits_for_its_purge_is_no_deletion_that_waits() -> None:
+    house = House(["one", "two", "three"])
+    house.log_in()
+    entries = [Entry(viewer="", incarnation=1, uid=uid, size=1, date=0, policy=Policy.FLAG) for uid in (1, 2, 3)]
+    written = done(house.store.write_down(house.account.key, entries))
+    done(house.store.advance([evolve(entry, stage=Stage.FLAGGED) for entry in written[:2]]))
+    flagged = "2 flagged messages of imaps://imap.example.org:993/INBOX ann to be expunged later"
+
+    assert said(house)[-2:] == [
+        "1 deletion of imaps://imap.example.org:993/INBOX ann waits, the oldest for less than a second",
+        flagged,
+    ]
+    done(house.store.strike(written[2:]))
+    assert said(house)[-2:] == ["no deletions wait", flagged]
 
 
 def test_a_mailbox_with_a_name_of_its_own_says_where_it_was_last_seen() -> None:

@@ -246,14 +246,14 @@ class Listings(Contract):
         assert await self.store.fingerprints(ALICE, 2) == {}
         assert await self.store.fingerprints(ALICE, 1) == {}
 
-    async def test_viewers_of_whom_something_is_remembered_are_counted(self) -> None:
-        assert await self.store.viewers(ALICE) == 0
+    async def test_viewers_that_have_deleted_for_themselves_alone_are_counted(self) -> None:
+        assert await self.store.keepers(ALICE) == 0
         await self.first((1, 2))
         await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2])), None)
-        for viewer in ("a", "b"):
+        for viewer in ("b", "d"):
             await self.store.keep(ALICE, viewer, 1, [1])
         await self.store.keep(ALICE, "c", 1, [9])  # not listed, so nothing to remember
-        assert await self.store.viewers(ALICE) == 2
+        assert await self.store.keepers(ALICE) == 2
 
     async def test_every_viewers_order_and_deletions_move_along(self) -> None:
         old = await self.first((1, 2, 3, 4))

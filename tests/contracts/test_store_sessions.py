@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.journal import Stage
-from bridge.maildrop.memory import News, Viewing
+from bridge.maildrop.memory import Moves, News, Viewing
 from bridge.maildrop.retention import Policy
-from bridge.state.store import Overtaken, Pending, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Pending, UidlTaken
 from tests.contracts.stores import (
     ALICE,
     BOB,
@@ -104,6 +104,38 @@ class Sessions(Contract):
         await self.store.show(ALICE, "a", shown, before)
         assert await self.store.viewing(ALICE, "a") == shown
 
+    async def test_a_new_viewer_takes_the_place_of_who_was_shown_something_new_longest_ago(self) -> None:
+        old, shown = await self.first((1, 2, 3)), Viewing(incarnation=1, ranks=array("I", [2]))
+        for viewer in ("", *map(str, range(VIEWERS_AT_MOST - 1, 0, -1))):
+            await self.store.show(ALICE, viewer, shown, None)
+        for viewer in ("49", "47", "other"):
+            await self.store.keep(ALICE, viewer, 1, [1])
+        again = Viewing(incarnation=1, ranks=array("I", [2, 3]))
+        await self.store.show(ALICE, "48", again, shown)
+        await self.renewed(old, (1, 2, 3), News(moves=Moves({1: 1, 2: 2, 3: 3})))
+        again, shown = evolve(again, incarnation=2), evolve(shown, incarnation=2)
+        await self.store.show(ALICE, "48", shown, again)
+        assert await self.store.viewing(ALICE, "46") == shown
+        await self.store.show(ALICE, "new", shown, None)
+        await self.store.show(ALICE, "other", shown, None)
+        await self.store.show(ALICE, "new", shown, shown)
+        for gone in ("46", "45"):
+            assert await self.store.viewing(ALICE, gone) is None
+            await self.refused(self.store.show(ALICE, gone, shown, shown), Overtaken)
+        for kept in ("", "1", "44", "47", "48", "49", "new", "other"):
+            viewing = await self.store.viewing(ALICE, kept)
+            assert viewing is not None
+            assert viewing.ranks == shown.ranks
+
+    async def test_who_has_deleted_for_itself_alone_makes_room_for_nobody(self) -> None:
+        await self.first((1, 2, 3))
+        shown, viewers = Viewing(incarnation=1, ranks=array("I", [2])), [*map(str, range(VIEWERS_AT_MOST)), "new"]
+        for viewer in viewers:
+            await self.store.show(ALICE, viewer, shown, None)
+            await self.store.keep(ALICE, viewer, 1, [1])
+        for viewer in viewers:
+            assert await self.store.viewing(ALICE, viewer) == evolve(shown, kept=frozenset({1}))
+
     async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
         await self.first()
         for key, incarnation in ((ALICE, 2), (BOB, 1)):
@@ -137,7 +169,9 @@ class Sessions(Contract):
         assert waits == [evolve(written[2], stage=Stage.SENT)]
         assert await self.store.journal(ALICE, 9.5) == [flagged[0], *waits]
         assert await self.store.journal(ALICE, 10.5) == [*flagged, *waits]
-        assert [waiting.entries for waiting in await self.store.pending()] == [3]
+        assert await self.store.pending() == [Pending(ALICE, 1, Contract.now, flagged=2)]
+        await self.store.strike(written[2:])
+        assert await self.store.pending() == [Pending(ALICE, 0, 0.0, flagged=2)]
 
     async def test_only_stage_due_and_modseq_advance(self) -> None:
         await self.first()

@@ -24,10 +24,10 @@ from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Moves, News
 from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber, SourceKey
-from bridge.postoffice.opening import ROUNDS, VIEWERS_AT_MOST, PostOffice
+from bridge.postoffice.opening import ROUNDS, PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.state.memory import MemoryStore
-from bridge.state.store import Overtaken
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken
 from tests.contracts.fake_source import FakeMessage, FakeSource
 from tests.postoffice.kit import DurableStore, Ground, result
 
@@ -198,13 +198,24 @@ def test_a_mailbox_replaced_while_it_is_opened_is_opened_anew_by_the_next_login(
         assert ground.sources[-1].abandoned
 
 
-def test_a_login_cannot_fill_the_state_with_views() -> None:
+def test_a_new_view_takes_the_place_of_one_that_has_shown_nothing_new_for_long() -> None:
+    ground = Ground(b"a", b"b")
+    views = [ground.seen_as(f"newest={n}", View(newest=n)) for n in range(1, VIEWERS_AT_MOST + 2)]
+    for account in views:
+        ground.open(account)
+    shown = [result(ground.store.viewing(one.key, one.viewer)) is not None for one in views]
+    assert shown == [False, *[True] * VIEWERS_AT_MOST]
+    assert len(ground.uids(ground.open(views[0]))) == 1, "it may come back"
+
+
+def test_a_login_cannot_fill_the_state_with_views_that_have_deleted_mail() -> None:
     ground = Ground(b"a", b"b")
     views = [ground.seen_as(f"newest={n}", View(newest=n)) for n in range(1, VIEWERS_AT_MOST + 2)]
     for account in views[:-1]:
         ground.open(account)
+        result(ground.store.keep(account.key, account.viewer, 1, [1]))
     with pytest.raises(TooManyViews):
         ground.open(views[-1])
     assert ground.sources[-1].abandoned
-    assert len(ground.uids(ground.open(views[0]))) == 1
+    assert ground.uids(ground.open(views[0])) == [2]
     assert len(ground.uids(ground.open())) == 2
