@@ -20,11 +20,15 @@ from bridge.names import SourceKey
 from bridge.state import sql_journal, sql_sources, sql_viewers
 from bridge.state.faults import StateUnusable, unusable
 from bridge.state.migrate import migrate, sync
+from bridge.state.opened_file import OpenedFile
 from bridge.state.store import Pending
 from bridge.state.threads import Reactor, Reader, Writer
 
-_PATIENCE = 5.0
-"""Seconds that a thread waits while another process writes."""
+_PATIENCE = 1.0
+"""Seconds that a thread waits while another process writes. QUIT then waits for upstream, and answers in time."""
+
+_PATIENCE_AT_START = 5.0
+"""Another bridge may be upgrading the file."""
 
 
 class SqliteStore:
@@ -50,13 +54,18 @@ class SqliteStore:
             migrate(db, path)
             reading = _connect(path)
             reading.execute("PRAGMA query_only = ON")
+            for each in (db, reading):
+                each.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
+            opened = OpenedFile.at(path)
         except (OSError, sqlite3.Error) as error:
             db.close()
             raise unusable(path, error) from error
         except StateUnusable:
             db.close()
             raise
-        return cls(Writer(db, reactor, "state-writer"), Reader(reading, reactor, "state-reader"), reactor)
+        # A login that needs nothing stored is shown what it always was, whatever became of the file: reads go on.
+        writer = Writer(db, reactor, "state-writer", opened.check)
+        return cls(writer, Reader(reading, reactor, "state-reader"), reactor)
 
     # Listings and UIDLs.
 
@@ -168,7 +177,7 @@ def _create(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=_PATIENCE_AT_START, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")

@@ -124,9 +124,16 @@ class Reader(_Queue):
 
 
 class Writer(_Queue):
-    """All that wait in one transaction; each as if it were alone: the failure of one undoes that one."""
+    """All that wait in one transaction; each as if it were alone: the failure of one undoes that one.
+
+    `check` is asked before each transaction, in the thread; its StateUnavailable is the answer to all.
+    """
 
     together = _TOGETHER
+
+    def __init__(self, db: sqlite3.Connection, reactor: Reactor, name: str, check: Callable[[], None]) -> None:
+        self._check = check
+        super().__init__(db, reactor, name)
 
     def carry_out(self, asked: list[Asked]) -> Told:
         left, told = list(asked), Told()
@@ -141,13 +148,14 @@ class Writer(_Queue):
         db, done = self._db, Told()
         try:
             db.execute("BEGIN IMMEDIATE")
+            self._check()  # behind what may have waited
             for one in asked:
                 outcome = self._alone(one)
                 if not db.in_transaction:
                     return [(one, outcome)], one
                 done.append((one, outcome))
             db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateUnavailable) as error:
             failure = _translated(error)
             own = {id(one): outcome for one, outcome in done if isinstance(outcome, Exception)}
             return [(one, own.get(id(one), failure)) for one in asked], None

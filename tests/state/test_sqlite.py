@@ -152,7 +152,7 @@ def test_another_program_that_holds_it(
     path: Path, pump: Pump, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
 ) -> None:
     pump.wait(store.close())
-    monkeypatch.setattr("bridge.state.sqlite._PATIENCE", 0.1)
+    monkeypatch.setattr("bridge.state.sqlite._PATIENCE_AT_START", 0.1)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("BEGIN EXCLUSIVE")
@@ -224,6 +224,23 @@ def test_a_file_that_became_read_only(store: SqliteStore, pump: Pump) -> None:
     assert pump.wait(store.recall(KEY)) == stored
     only("PRAGMA query_only = OFF")
     assert len(pump.wait(store.write_down(KEY, [entry(1)]))) == 1
+
+
+def test_a_file_that_is_removed_or_replaced_promises_nothing_more(
+    store: SqliteStore, path: Path, tmp_path: Path, pump: Pump
+) -> None:
+    """What it takes then is gone with the process. What is shown already is shown on."""
+    stored = pump.wait(store.remember(KEY, memory(10), News()))
+    for file in (path, path.with_name("state.sqlite-wal")):
+        for copy in (False, True):
+            moved = file.rename(tmp_path / "moved")
+            if copy:
+                file.write_bytes(moved.read_bytes())
+            with pytest.raises(StateUnavailable, match=rf"{file}.* was removed or replaced while the bridge runs"):
+                pump.wait(store.write_down(KEY, [entry(1)]))
+            assert pump.wait(store.recall(KEY)) == stored
+            moved.rename(file)
+            assert len(pump.wait(store.write_down(KEY, [entry(1)]))) == 1
 
 
 def damage(path: Path, start: float, octets: int) -> None:

@@ -29,6 +29,10 @@ def other(tmp_path: Path, db: sqlite3.Connection) -> Iterator[sqlite3.Connection
     connection.close()
 
 
+def fine() -> None:
+    """The file is where it was."""
+
+
 def insert(number: int) -> Callable[[sqlite3.Connection], int]:
     def job(db: sqlite3.Connection) -> int:
         db.execute("INSERT INTO number VALUES (?)", (number,))
@@ -62,7 +66,7 @@ def test_an_answer_comes_on_the_reactors_thread_and_after_the_commit(
     db: sqlite3.Connection, other: sqlite3.Connection
 ) -> None:
     pump = Pump()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
     seen: list[tuple[object, list[int], bool]] = []
     asked = writer.ask(insert(1)).addCallback(
         lambda n: seen.append((n, numbers(other), threading.current_thread() is threading.main_thread()))
@@ -74,7 +78,7 @@ def test_an_answer_comes_on_the_reactors_thread_and_after_the_commit(
 
 def test_what_waits_is_committed_at_once(db: sqlite3.Connection) -> None:
     pump, held, statements = Pump(), Held(), list[str]()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
     first = writer.ask(held)
     held.began()
     db.set_trace_callback(statements.append)
@@ -88,7 +92,7 @@ def test_what_waits_is_committed_at_once(db: sqlite3.Connection) -> None:
 
 def test_the_failure_of_one_hurts_no_other(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     pump, held = Pump(), Held()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
 
     def half(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO number VALUES (10)")
@@ -110,7 +114,7 @@ def test_the_failure_of_one_hurts_no_other(db: sqlite3.Connection, other: sqlite
 def test_nor_one_that_undoes_the_whole_transaction(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     """As SQLite does by itself after some failures of the disk."""
     pump, held, times = Pump(), Held(), list[int]()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
 
     def counted(db: sqlite3.Connection) -> None:
         times.append(1)
@@ -135,7 +139,7 @@ def test_a_commit_that_fails_fails_them_all(db: sqlite3.Connection, other: sqlit
     pump, held = Pump(), Held()
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("CREATE TABLE child (n REFERENCES number DEFERRABLE INITIALLY DEFERRED)")
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
 
     def orphan(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO child VALUES (99)")
@@ -160,12 +164,32 @@ def test_a_commit_that_fails_fails_them_all(db: sqlite3.Connection, other: sqlit
 
 def test_who_is_held_up_too_long_is_told(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     pump = Pump()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateUnavailable, match="held by another program"):
         pump.wait(writer.ask(insert(1)))
     other.execute("ROLLBACK")
     assert pump.wait(writer.ask(insert(2))) == 2
+    pump.wait(writer.close())
+
+
+def test_nothing_is_written_to_a_file_that_is_not_there_any_more(
+    db: sqlite3.Connection, other: sqlite3.Connection
+) -> None:
+    pump, there, threads = Pump(), [False], list[str]()
+
+    def check() -> None:
+        threads.append(threading.current_thread().name)
+        if not there[0]:
+            raise StateUnavailable("it was removed")
+
+    writer = Writer(db, pump, "state-test", check)
+    with pytest.raises(StateUnavailable, match="it was removed"):
+        pump.wait(writer.ask(insert(1)))
+    assert numbers(other) == []
+    there[0] = True
+    assert pump.wait(writer.ask(insert(2))) == 2
+    assert (numbers(other), threads) == ([2], ["state-test"] * 2)
     pump.wait(writer.close())
 
 
@@ -205,7 +229,7 @@ def test_what_was_asked_before_the_end_is_done_and_nothing_after(
     db: sqlite3.Connection, other: sqlite3.Connection
 ) -> None:
     pump, held = Pump(), Held()
-    writer = Writer(db, pump, "state-test")
+    writer = Writer(db, pump, "state-test", fine)
     writer.ask(held)
     held.began()
     asked = writer.ask(insert(1))
@@ -222,7 +246,7 @@ def test_what_was_asked_before_the_end_is_done_and_nothing_after(
 
 def test_who_does_not_wait_any_more_disturbs_nobody(db: sqlite3.Connection) -> None:
     pump, held = Pump(), Held()
-    writer = Writer(db, pump, "test")
+    writer = Writer(db, pump, "test", fine)
     writer.ask(held)
     held.began()
     left, stays = writer.ask(insert(1)), writer.ask(insert(2))
