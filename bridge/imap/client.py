@@ -17,6 +17,7 @@ from bridge.imap.commands import (
     Command,
     Enable,
     Examine,
+    FetchListing,
     Login,
     Select,
     Starttls,
@@ -41,7 +42,7 @@ from bridge.imap.lexer import U32, Cursor
 from bridge.imap.listing import ListingRows, Shapes, one_row, read_rows
 from bridge.imap.parser import Reading, read_response
 from bridge.imap.quirks import Quirk, ignore
-from bridge.imap.responses import Capabilities, Code, Enabled, Exists, Response, Status, StatusKind
+from bridge.imap.responses import Capabilities, Code, Enabled, Exists, Fetched, Response, Status, StatusKind
 from bridge.imap.turns import Continuation, Turns
 from bridge.imap.writing import Context
 from bridge.secret import Secret
@@ -70,6 +71,7 @@ _UNTAGGED_STATUS = re.compile(rb"\* ((?:OK|NO|BAD|BYE|PREAUTH)(?: .*)?)", re.IGN
 _FETCH = re.compile(rb"([0-9]{1,20}) FETCH ", re.IGNORECASE)
 _STAR = re.compile(rb"\* ")
 _FETCH_WORD = re.compile(rb" FETCH ", re.IGNORECASE)
+_NEWS = Fetched(1)
 _TAGGED_STATUS = re.compile(rb"([A-Za-z0-9]{1,20}) ((?:OK|NO|BAD)(?: .*)?)", re.IGNORECASE | re.DOTALL)
 
 
@@ -154,7 +156,8 @@ class Client:
             while self.state is not ClientState.ENDED:
                 rows = self._take_rows()
                 if rows is not None:
-                    yield rows
+                    if rows.sizes:  # else news of flags, which whoever lists asks for by a search
+                        yield rows
                     continue
                 fragment = self._fragments.next()
                 if fragment is None:
@@ -167,6 +170,8 @@ class Client:
     def _take_rows(self) -> ListingRows | None:
         shape = self._shapes.current
         if shape is None or self._rows_by_line or not self._turns.listing:
+            return None
+        if not shape.lists and not isinstance(self._told(_NEWS).command, FetchListing):
             return None
         octets, begin, end = self._fragments.run(shape.run)
         if begin == end:
@@ -360,7 +365,10 @@ class Client:
             return
         rows = one_row(reply.fetched()) if self._turns.listing else None
         if rows is None:
-            yield self._told(reply.fetched())
+            told = self._told(reply.fetched())
+            if isinstance(told.command, FetchListing):
+                self._shapes.learn(reply.names)
+            yield told
         else:
             self._shapes.learn(reply.names)
             yield rows

@@ -1,7 +1,8 @@
 """The fast way through a listing: 100,000 `* n FETCH (UID u RFC822.SIZE s …)` lines into a few arrays.
 
 One regular expression takes every row of the shape this server writes; any other line is left for `parser`, at its
-place. So nothing is skipped, and nothing is made up.
+place. So nothing is skipped, and nothing is made up. News of flags that comes along, a row for each message that
+changed since the last time (QRESYNC, RFC 7162), has such a shape too.
 """
 
 import re
@@ -24,7 +25,8 @@ HIDDEN = "$POP3Deleted"
 class ListingRows:
     """Columns of equal length, in the server's order: sequence number, UID, RFC822.SIZE, seconds since 1970.
 
-    `dates` has -1 where unknown. `deleted` and `hidden` have 1 where the message carries \\Deleted or $POP3Deleted.
+    `sizes` is empty where the rows say none. `dates` has -1 where unknown. `deleted` and `hidden` have 1 where the
+    message carries \\Deleted or $POP3Deleted.
     """
 
     numbers: "array[int]"  # I
@@ -55,11 +57,16 @@ class Shape:
     run: re.Pattern[bytes]
     row: re.Pattern[bytes]
 
+    @property
+    def lists(self) -> bool:
+        """Not mere news of messages."""
+        return b"RFC822.SIZE" in self.names
+
 
 def shape(names: Sequence[bytes]) -> Shape | None:
-    """None where a row is not a plain listing row."""
+    """None where a row is not a plain one."""
     plain = [name.upper() for name in names]
-    if len(set(plain)) < len(plain) or not set(plain) <= _ITEMS.keys() or not {b"UID", b"RFC822.SIZE"} <= set(plain):
+    if len(set(plain)) < len(plain) or not set(plain) <= _ITEMS.keys() or b"UID" not in plain:
         return None
     items = b" ".join(re.escape(name) + b" " + _ITEMS[known] for name, known in zip(names, plain, strict=True))
     row = rb"\* ([1-9][0-9]{0,9}) FETCH \(" + items + rb"\)\r\n"

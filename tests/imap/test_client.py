@@ -317,6 +317,40 @@ def test_rows_of_a_listing_become_columns_and_other_lines_keep_their_place() -> 
     ]
 
 
+def test_a_hundred_changed_flags_before_a_listing_are_read_at_once_and_the_rows_behind_them_are_all_there() -> None:
+    client = logged_in()
+    say(client, Select("INBOX", since=(7, 5)))
+    say(client, listing := FetchListing("1:*"))
+    news = b"* 1 FETCH (UID 11 FLAGS (\\Seen) MODSEQ (6))\r\n"
+    row = b"* 1 FETCH (UID 11 RFC822.SIZE 100)\r\n"
+    told = Responded(Fetched(1, 11, frozenset({"\\Seen"}), modseq=6), listing, Tag("A3"))
+    heard = hear(client, news * 100 + b"A2 OK done\r\n" + row + news + row + b"A3 OK done\r\n")
+    assert [event for event in heard if not isinstance(event, Completed)] == [
+        told,
+        rows(1, 11, 100),
+        told,
+        rows(1, 11, 100),
+    ]
+
+
+def test_changed_flags_out_of_bounds_are_a_violation_all_the_same() -> None:
+    client = logged_in()
+    say(client, FetchListing("1:*"))
+    news = b"* 1 FETCH (UID %d FLAGS ())\r\n"
+    with pytest.raises(ProtocolViolation):
+        hear(client, news % 1 + news % 2 + news % 2**32 + news % 3)
+
+
+def test_changed_flags_are_told_whoever_asked_for_flags_before_he_listed() -> None:
+    client = logged_in()
+    say(client, FetchListing("1:*"))
+    news = b"* 1 FETCH (UID 11 FLAGS ())\r\n"
+    hear(client, news + news + b"A2 OK done\r\n")
+    say(client, FetchFlags("1:*"))
+    say(client, FetchListing("1:*"))
+    assert len(hear(client, news * 3)) == 3
+
+
 def test_a_row_out_of_bounds_is_a_violation_at_its_place() -> None:
     client = logged_in()
     say(client, FetchListing("1:*"))

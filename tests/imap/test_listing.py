@@ -68,7 +68,7 @@ def test_fewer_items_and_a_modseq_and_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [(b"UID", b"FLAGS"), (b"UID", b"UID", b"RFC822.SIZE"), (b"UID", b"RFC822.SIZE", b"ENVELOPE"), ()]
+    "names", [(b"FLAGS", b"RFC822.SIZE"), (b"UID", b"UID", b"RFC822.SIZE"), (b"UID", b"RFC822.SIZE", b"ENVELOPE"), ()]
 )
 def test_other_rows_have_no_shape(names: tuple[bytes, ...]) -> None:
     assert shape(names) is None
@@ -109,14 +109,24 @@ def test_a_number_or_date_out_of_bounds_leaves_the_rows_to_the_careful_reader(ba
     assert taken(ROW + bad + ROW) is None
 
 
+def test_rows_that_say_no_size_list_nothing() -> None:
+    names = (b"UID", b"FLAGS", b"MODSEQ")
+    rows = taken(b"* 2 FETCH (UID 5 FLAGS (\\Deleted) MODSEQ (77))\r\n" * 2, names)
+    assert rows == ListingRows(
+        array("I", [2, 2]), array("I", [5, 5]), array("Q"), array("q", [-1, -1]), b"\1\1", b"\0\0"
+    )
+    assert not shaped(names).lists
+    assert shaped().lists
+
+
 def test_shapes_are_learned_and_bounded() -> None:
     shapes = Shapes()
     assert shapes.current is None
-    shapes.learn((b"UID", b"FLAGS"))
+    shapes.learn((b"FLAGS", b"RFC822.SIZE"))
     assert shapes.current is None
     shapes.learn(ITEMS)
     first = shapes.current
-    shapes.learn((b"UID", b"FLAGS"))
+    shapes.learn((b"FLAGS", b"RFC822.SIZE"))
     assert shapes.current is first
     for names in itertools.permutations(ITEMS):
         shapes.learn(names)
