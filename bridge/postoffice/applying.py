@@ -51,7 +51,8 @@ async def attempt(store: Store, now: float, job: Job) -> Deletion:
         sent = [evolve(entry, stage=Stage.SENT if entry.stage is Stage.WRITTEN else entry.stage) for entry in entries]
         await _advance(store, job, sent)
         job.ours.update(entry.id for entry in sent)
-        done = await job.source.delete([entry.uid for entry in sent], policy, again=again)
+        uids = [entry.uid for entry in sent]
+        done = await (job.source.delete(uids, policy, again=again) if policy else job.source.purge(uids))
         await _finish(store, now, job, [entry for entry in sent if entry.uid not in done.left])
         if done.left:
             job.unseen = True  # until the next try others may change what is left
@@ -75,10 +76,11 @@ async def _not_sent(store: Store, job: Job, refused: list[Entry]) -> None:
     await _advance(store, job, back)
 
 
-def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy, bool, list[Entry]]]:
-    groups: dict[tuple[Policy, bool], list[Entry]] = {}
+def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy | None, bool, list[Entry]]]:
+    """By policy, None for a purge, and whether it was sent before."""
+    groups: dict[tuple[Policy | None, bool], list[Entry]] = {}
     for entry in entries:
-        policy = Policy.EXPUNGE if entry.stage is Stage.FLAGGED else entry.policy
+        policy = None if entry.stage is Stage.FLAGGED else entry.policy
         groups.setdefault((policy, entry.stage is Stage.SENT), []).append(entry)
     for (policy, again), alike in groups.items():
         for start in range(0, len(alike), AT_ONCE):

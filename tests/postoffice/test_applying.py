@@ -67,7 +67,6 @@ def test_a_date_that_one_side_does_not_know_proves_nothing() -> None:
         (Policy.FLAG, Stage.SENT, False, False, 3, "applied"),
         (Policy.TRASH, Stage.SENT, False, False, 9, "applied"),
         (Policy.FLAG, Stage.FLAGGED, False, False, 0, "undone"),
-        (Policy.FLAG, Stage.FLAGGED, True, False, 0, "applied"),
     ],
 )
 def test_what_is_found_decides(
@@ -182,7 +181,23 @@ def test_a_replay_says_that_it_is_one() -> None:
     source = Asked({1: FakeMessage(b"x"), 2: FakeMessage(b"y"), 3: FakeMessage(b"z", deleted=True)})
     entries = [entry(1, Policy.TRASH), entry(2, Policy.TRASH, Stage.SENT), entry(3, Policy.FLAG, Stage.FLAGGED)]
     tried(job(source, *entries))
-    assert seen == [(Policy.TRASH, False), (Policy.TRASH, True), (Policy.EXPUNGE, False)]
+    assert seen == [(Policy.TRASH, False), (Policy.TRASH, True)]
+
+
+def test_a_purge_sets_no_flag() -> None:
+    """Whoever takes the flag back in the very instant keeps the message."""
+
+    class Instant(FakeSource):
+        async def purge(self, uids: Sequence[int]) -> Deletion:
+            self.messages[1].deleted = False
+            return await super().purge(uids)
+
+    source = Instant({1: FakeMessage(b"x", deleted=True), 2: FakeMessage(b"y", deleted=True)})
+    work = job(source, *(entry(uid, Policy.FLAG, Stage.FLAGGED) for uid in (1, 2)))
+    tried(work)
+    assert not work.entries
+    assert list(source.messages) == [1]
+    assert not source.messages[1].deleted
 
 
 def test_a_flag_that_waits_for_its_purge_is_done_for_now() -> None:
