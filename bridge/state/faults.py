@@ -19,7 +19,7 @@ _WORDS = {
     sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
     sqlite3.SQLITE_READONLY: "cannot be written: the file, or its disk, is read-only",
     sqlite3.SQLITE_PERM: "cannot be written: the file's owner or mode forbids it",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: it is a directory, or the mode of it, its folder or a file beside it forbids it",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: it is a directory, or its mode or that of a file beside it forbids it",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk fails, or a quota is used up",
     sqlite3.SQLITE_CORRUPT: "is damaged; stop the bridge and restore the file from a copy",
     sqlite3.SQLITE_NOTADB: "is no SQLite database",
