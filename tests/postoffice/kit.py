@@ -60,16 +60,20 @@ class HeldSource(FakeSource):
     answers: "list[Deletion | Exception]"
 
     async def delete(self, *args: Any, **kwargs: Any) -> Deletion:
+        return await self._answer() or await super().delete(*args, **kwargs)
+
+    async def purge(self, *args: Any, **kwargs: Any) -> Deletion:
+        return await self._answer() or await super().purge(*args, **kwargs)
+
+    async def _answer(self) -> Deletion | None:
         if self.held is not None:
             await self.held
         self._down()
-        if self.answers:
-            answer = self.answers.pop(0)
-            if isinstance(answer, Exception):
-                self.broken = True
-                raise answer
-            return answer
-        return await super().delete(*args, **kwargs)
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            self.broken = True
+            raise answer
+        return answer
 
     async def look(self, *args: Any, **kwargs: Any) -> Any:
         self._down()
