@@ -240,8 +240,12 @@ class Listings:
             account.key, memory.incarnation, true_sizes={}, fingerprints=known, learned_to=memory.highest
         )
         order = array("I", [moves.uids[uid] for uid in before.listing.uids if uid in moves.uids])
-        if order != memory.listing.uids[: len(order)] and await self._store.viewing(account.key, "") is None:
-            await self._store.show(account.key, "", Viewing(incarnation=memory.incarnation, ranks=order), None)
+        if order == memory.listing.uids[: len(order)]:
+            return
+        viewing = await self._store.viewing(account.key, "")  # also of what is kept, then without ranks
+        if viewing is None or not viewing.ranks:
+            ranked = evolve(viewing or Viewing(incarnation=memory.incarnation), ranks=order)
+            await self._store.show(account.key, "", ranked, viewing)
 
 
 def _asks(question: str) -> Renumbered:

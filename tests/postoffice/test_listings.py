@@ -436,6 +436,15 @@ def test_messages_that_come_back_in_another_order_keep_their_numbers_order() -> 
     assert ground.uids(ground.open()) == [103, 102, 101, 104]
 
 
+def test_so_they_do_where_this_login_has_deleted_under_keep() -> None:
+    ground = Ground(*bodies(4))
+    before = ground.known()
+    result(ground.store.keep(ground.account.key, "", 1, [2]))
+    ground.uidvalidity, ground.uidnext = 8, 105
+    ground.messages = {105 - uid: message for uid, message in sorted(ground.messages.items(), reverse=True)}
+    assert list(ground.uidls(ground.open()).items()) == [(104, before[1]), (102, before[3]), (101, before[4])]
+
+
 def test_a_mailbox_made_anew_in_its_order_needs_no_ranks() -> None:
     ground = Ground(*bodies(3))
     ground.known()
