@@ -222,12 +222,10 @@ class Deletions:
                 except (Lasting, MailboxReplaced):
                     return  # the next login shows what is to be done
                 except Trouble:
-                    if work.refused is not None:
-                        return  # the client hears that, though the journal could not be told
+                    pass
                 if job.entries:
                     if work.told:
                         job.source.abandon()  # it may be long, and providers count connections
-                    job.unseen = True
                     await work.backoff.rest()
             if work.told:
                 self._emit(DeletionsCarriedOut(str(work.account.name), entered))

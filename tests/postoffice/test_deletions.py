@@ -552,3 +552,18 @@ def test_a_message_whose_deletion_is_being_refused_is_not_missing_for_others() -
     held.callback(None)
     assert result(quitting).refused == 1
     assert ground.uids(result(second)) == [1, 2]
+
+
+def test_a_stranger_met_behind_the_client_s_back_is_told_to_the_owner() -> None:
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = ground.sources[0].broken = True
+    quitting = ground.quit(visit, 1, 2)
+    ground.clock.advance(QUIT_WAIT)
+    result(quitting)
+    ground.messages[1].octets += b"and more"
+    ground.sources[0].down = False
+    ground.clock.advance(600)
+    assert list(ground.messages) == [1]
+    assert [event.messages for event in ground.told(DeletionsAbandoned)] == [1]
+    assert ground.journal() == []
