@@ -7,7 +7,9 @@ import random
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,7 @@ def lived_in(house: House, count: int = 12) -> dict[str, bytes]:
     """A mailbox that was rebuilt once, so that its UIDLs are known to the state alone; what is listed now."""
     house.fill(numbered(letters("home", count)))
     before = house.poll()
+    house.door.until_left()  # by what to recognise them is learned behind QUIT
     mailboxes.rebuild(house.mailbox, MAIL, mailboxes.kept(house.mailbox, MAIL))
     assert house.poll() == before, "carried over"
     return before
@@ -284,6 +287,56 @@ def test_a_place_that_cannot_hold_state_is_named(state: str, dovecot_server: Dov
     with house_on(dovecot_server, tmp_path, top=f'state = "sqlite:{state}"', start=False) as house:
         assert not serves(house, str(Path(state).parent) if "not" in state else state)
     assert "[[listener]]" in (tmp_path / "popbridge.toml").read_text(), "nothing is written over"
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_file_that_is_taken_away_while_the_bridge_runs_is_promised_nothing(
+    how: str, dovecot_server: Dovecot, tmp_path: Path
+) -> None:
+    """What is written into it then is gone with the process; what is known already is still shown."""
+    with house_on(dovecot_server, tmp_path, 'delete = "keep"') as house:
+        before = lived_in(house)
+        file, away = tmp_path / STATE, tmp_path / "away"
+        file.rename(away)
+        if how == "replaced":
+            shutil.copy(away, file)
+        assert house.poll() == before
+        with house.session() as client:
+            client.do("DELE 1")
+            line = client.quit()
+        assert line.startswith(b"-ERR [SYS/TEMP] ")
+        assert b"was removed or replaced while the bridge runs" in line
+        assert house.poll() == before
+        away.rename(file)
+        with house.session() as client:
+            client.do("DELE 1")
+            assert client.quit().startswith(b"+OK")
+        house.close()
+        house.start()
+        assert list(house.poll()) == list(before)[1:]
+
+
+def test_another_program_that_holds_the_file_holds_nobody_up(dovecot_server: Dovecot, tmp_path: Path) -> None:
+    """A backup, or somebody's sqlite3 with a transaction left open."""
+    with house_on(dovecot_server, tmp_path, 'delete = "expunge"') as house:
+        before = lived_in(house)
+        with closing(sqlite3.connect(tmp_path / STATE, isolation_level=None)) as backup:
+            backup.execute("BEGIN EXCLUSIVE")
+            began = time.monotonic()
+            assert house.poll() == before
+            assert time.monotonic() - began < 2.5
+            with house.session() as client:
+                client.do("DELE 1")
+                began = time.monotonic()
+                assert client.quit().startswith(b"+OK")
+                assert time.monotonic() - began < 2.5
+            assert len(house.mailbox.uids(mailbox=MAIL)) == len(before) - 1, "the truth, not a promise"
+            mailboxes.put(house.mailbox, numbered(letters("late", 2), 2025), MAIL)
+            began = time.monotonic()
+            right_or_refused(house)
+            assert time.monotonic() - began < 5
+        assert right_or_refused(house)
+        assert list(house.history.listings[-1])[:11] == list(before)[1:]
 
 
 # Two bridges with one state.
