@@ -4,7 +4,7 @@ import contextlib
 import imaplib
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
 
 from attrs import define, field
@@ -29,13 +29,27 @@ class Missing(Exception):
 
 @define
 class Onlooker:
-    """A connection that changes nothing. Each text is fetched once."""
+    """A connection that changes nothing, and is made again when the server ends it. Each text is fetched once."""
 
-    imap: imaplib.IMAP4
+    connect: Callable[[], imaplib.IMAP4]
+    imap: imaplib.IMAP4 = field(init=False)
     _texts: dict[tuple[str, int, int], bytes] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.imap = self.connect()
 
     def read(self, mailbox: str = WORK) -> dict[int, Seen]:
         """Every message by its UID."""
+        for _ in range(_TRIES):
+            try:
+                return self._read(mailbox)
+            except imaplib.IMAP4.abort as ended:
+                if not _BESIDE_ITSELF.search(str(ended).encode()):
+                    raise
+                self.imap = self.connect()
+        raise Missing(f"{mailbox}: the server ends every connection that reads it")
+
+    def _read(self, mailbox: str) -> dict[int, Seen]:
         status, text = self.imap.select(mailbox, readonly=True)
         for _ in range(_TRIES):
             if not _BESIDE_ITSELF.search(text[0] or b""):

@@ -13,13 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.stories.model.imap_user import ELSEWHERE
 from tests.stories.model.stage import Stage, Visit, stage
 from tests.stories.model.truth import DELETED, HIDDEN, Broken, Copy, Fate
-from tests.stories.model.world import POLICIES, World
+from tests.stories.model.world import ASK, POLICIES, World
 from tests.stories.pop3 import Gone
 
 MOST_MESSAGES = 9  # S4: up to 10 without a match are no reason to refuse a login
+CROWD = 24
+"""So many that half of them are too many to be missed."""
+TOLERATED = 10
 MOST_SESSIONS = 3
 PICK = st.integers(0, 7)
 FLAGS = st.sampled_from([r"\Seen", r"\Flagged", DELETED, "Later"])
+ORDERS = st.sampled_from([1, 1, 1, -1])
 SETS = st.frozensets(FLAGS, max_size=2)
 MARKS = st.frozensets(PICK, min_size=1, max_size=3)
 SOON = st.integers(0, 60)
@@ -105,7 +109,7 @@ class ImapRules(RuleBasedStateMachine):
         for uid in flagged:
             del self.stage.truth.copies[uid]
 
-    @rule(left_out=st.frozensets(PICK, max_size=3), order=st.sampled_from([1, 1, 1, -1]), flags_too=st.booleans())
+    @rule(left_out=st.frozensets(PICK, max_size=3), order=ORDERS, flags_too=st.booleans())
     def the_mailbox_is_replaced(self, left_out: frozenset[int], order: int, flags_too: bool) -> None:
         if not self.replacements_left:
             return
@@ -113,7 +117,22 @@ class ImapRules(RuleBasedStateMachine):
         keep = [copy for place, copy in enumerate(copies) if place not in left_out] or copies
         self.stage.replace(keep, order=order, flags_too=flags_too)
         self.replacements_left -= 1
-        self.told["mailboxes replaced"] += 1
+
+    @rule(order=ORDERS)
+    def the_mailbox_is_replaced_bit_by_bit(self, order: int) -> None:
+        """Where the owner wants to be asked, nobody is shown it empty or by half, and all is well when it is whole."""
+        if not self.replacements_left or self.stage.way != ASK:
+            return
+        visit = self.stage.enter(retrieve_all=False)
+        listed = len(visit.copies)
+        self.stage.leave(visit)
+        if not listed:
+            return
+        copies = list(self.stage.truth.copies.values())
+        half = listed // 2 if listed - listed // 2 > TOLERATED else 0
+        self.stage.replace(copies, order=order, flags_too=True, refused_until=half)
+        self.stage.leave(self.stage.enter(retrieve_all=False))
+        self.replacements_left -= 1
 
     # Looking.
 
@@ -149,22 +168,38 @@ class ModelTest(ImapRules):
         if self.kills_left:
             self.the_bridge_is_killed_in_a_quit(pick=self.world.examples, soon=self.world.examples % 60)
             self.stage.leave(self.stage.enter(retrieve_all=False))
-        if self.replacements_left:
-            self.the_mailbox_is_replaced(left_out=frozenset({1}), order=1, flags_too=True)
+        order = 1 if self.world.examples % 3 else -1
+        if self.replacements_left and self.stage.way == ASK:
+            self.the_mailbox_is_replaced_bit_by_bit(order=order)
+        elif self.replacements_left:
+            self.the_mailbox_is_replaced(left_out=frozenset({1}), order=order, flags_too=True)
 
     @initialize(
         policy=st.sampled_from(list(POLICIES)),
         eager=st.integers(0, 2),
-        mortal=st.integers(0, 3),
+        mortal=st.integers(0, 13),
         replaced=st.integers(0, 2),
+        asks=st.booleans(),
+        crowd=st.integers(0, 7),
         letters=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), SETS), max_size=4),
     )
     def begin(
-        self, policy: str, eager: int, mortal: int, replaced: int, letters: list[tuple[int, int, frozenset[str]]]
+        self,
+        policy: str,
+        eager: int,
+        mortal: int,
+        replaced: int,
+        asks: bool,
+        crowd: int,
+        letters: list[tuple[int, int, frozenset[str]]],
     ) -> None:
-        self.stage = stage(self.world, policy)
-        self.eager, self.kills_left, self.replacements_left = eager == 0, 2 if mortal == 0 else 0, replaced
+        self.stage = stage(self.world, policy, ASK if asks else "")
+        self.eager, self.kills_left, self.replacements_left = eager == 0, mortal == 0, replaced
         self.told["examples"] += 1
+        if asks and replaced and crowd == 0:
+            for n in range(CROWD):
+                self.stage.post(self.stage.new_letter(size=0, date=0, with_id=bool(n % 2)), frozenset())
+            self.stage.leave(self.stage.enter(retrieve_all=False))
         for size, date, flags in letters:
             self.stage.post(self.stage.new_letter(size=size, date=date, with_id=date != 1), flags)
 

@@ -14,6 +14,7 @@ from tests.stories.model.truth import DELETED, HIDDEN, Broken, Copy, Row, Truth
 from tests.stories.model.world import World
 from tests.stories.pop3 import Pop3, Refused
 
+NO_REPLACEMENT = "[SYS/PERM] the mailbox was replaced"
 _PATIENCE = 10.0
 """Seconds within which a promise comes true while upstream answers."""
 
@@ -106,15 +107,16 @@ class Stage:
             for copy in self.truth.remembered:
                 copy.learned = True
 
-    def refused(self) -> None:
-        """Without its mailbox a login is refused, and never shown an empty one (S6)."""
+    def refused(self, code: str) -> None:
+        """While messages are missing a login is refused for this reason, and never shown the others (S4, S6)."""
         try:
-            visit = self.enter(retrieve_all=False)
+            client = self.world.session(self.policy, self.mailbox, self.way, self.address)
         except Refused as refusal:
-            if "[SYS/" not in str(refusal):
+            if code not in str(refusal):
                 raise Broken(f"{refusal} is a wrong reason") from None
+            self.told["logins refused"] += 1
             return
-        raise Broken(f"there is no mailbox, and a login shows {visit.copies}")
+        raise Broken(f"a login shows {client.count()} messages, and all others are forgotten by their clients")
 
     # Acting.
 
@@ -126,12 +128,17 @@ class Stage:
         self.user.put([(what, flags)])
         return self.truth.appeared(self.onlooker.read(), what, flags)
 
-    def replace(self, keep: list[Copy], *, order: int, flags_too: bool) -> None:
-        """The mailbox is deleted, made anew, and filled with these as they are now."""
+    def replace(self, keep: list[Copy], *, order: int, flags_too: bool, refused_until: int = -1) -> None:
+        """The mailbox is deleted, made anew, and filled with these as they are now.
+
+        `refused_until`: with so many of them in it, and while it is empty, logins are tried and have to be refused.
+        """
         self.settle()
         now = self.onlooker.read()
         self.truth.seen(now, texts(self.onlooker.read(TRASH)))
         coming = [copy for copy in keep if copy.uid in now][::order]
+        if not coming:
+            return
         before = self.user.uidvalidity()
         self.remove()
         self.user.create(WORK)
@@ -139,12 +146,20 @@ class Stage:
             self.user.delete(WORK)
             Event().wait(0.1)
             self.user.create(WORK)
-        self.user.put((copy.letter, now[copy.uid].flags if flags_too else frozenset[str]()) for copy in coming)
+        letters = [(copy.letter, now[copy.uid].flags if flags_too else frozenset[str]()) for copy in coming]
+        part = max(refused_until, 0)
+        if refused_until >= 0:
+            self.refused(NO_REPLACEMENT)
+        self.user.put(letters[:part])
+        if part:
+            self.refused(NO_REPLACEMENT)
+        self.user.put(letters[part:])
         self.exists = True
+        self.told["mailboxes replaced"] += 1
         work = self.onlooker.read()
         assert texts(work) == [copy.letter.octets for copy in coming], "the test itself put them there"
         pairs = [(old, Copy(uid, old.letter, set(work[uid].flags))) for old, uid in zip(coming, work, strict=True)]
-        self.truth.replaced(pairs, same_order=order == 1)
+        self.truth.replaced(pairs)
 
     def remove(self) -> None:
         self.onlooker.rest()
@@ -171,7 +186,7 @@ def stage(world: World, policy: str, way: str = "") -> Stage:
     mailbox = world.server.new_mailbox()
     stack = contextlib.ExitStack()
     try:
-        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(connected(mailbox, stack))
+        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(lambda: connected(mailbox, stack))
         for name in (WORK, ELSEWHERE):
             user.create(name)
         with contextlib.suppress(Missing):

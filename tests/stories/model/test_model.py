@@ -20,7 +20,7 @@ from tests.stories.model.world import Abilities, World, running
 
 SHRINK = "POPBRIDGE_SHRINK" in os.environ
 SOAK = int(os.environ.get("POPBRIDGE_EXAMPLES", "0"))
-STEPS = 20
+STEPS = 12
 LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 """Neither CONDSTORE nor UIDPLUS, MOVE, ESEARCH."""
 
@@ -60,10 +60,10 @@ def test_many_on_dovecot(dovecot_server: Dovecot, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_on_cyrus(cyrus_server: Cyrus, tmp_path: Path) -> None:
-    tried(cyrus_server, tmp_path, 120)
+    tried(cyrus_server, tmp_path, 60)
 
 
 @pytest.mark.slow
 def test_on_a_server_without_extensions(tmp_path: Path) -> None:
     with dovecot(capability=LESSER) as server:
-        tried(server, tmp_path, 100, Abilities(expunges_by_uid=False, moves=False))
+        tried(server, tmp_path, 40, Abilities(expunges_by_uid=False, moves=False))

@@ -17,7 +17,9 @@ from tests.stories.pop3 import Refused
 
 POLICIES = ["expunge", *(pytest.param(policy, marks=pytest.mark.slow) for policy in ("flag", "trash", "hide"))]
 WAY = ".outage"
-AT_ONCE = 3.0
+TIMEOUTS = 'deletion_wait = "1.5s"\nquit_wait = "0.6s"'
+AT_ONCE = 1.5
+"""Seconds; upstream is given `quit_wait`."""
 pytestmark = pytest.mark.story
 
 
@@ -55,7 +57,7 @@ class Outage:
 
 def outage(server: Dovecot, folder: Path, stack: ExitStack, state: str = "sqlite:popbridge.sqlite") -> Outage:
     way = stack.enter_context(relay(server.port))
-    made = World(server, folder, ways={WAY: way.port}, state=state, timeouts='deletion_wait = "1.5s"')
+    made = World(server, folder, ways={WAY: way.port}, state=state, timeouts=TIMEOUTS)
     return Outage(stack.enter_context(running(made)), way)
 
 

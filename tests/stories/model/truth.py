@@ -49,6 +49,8 @@ class Copy:
     due: str | None = None
     may_inherit: frozenset[str] = frozenset()
     learned: bool = False
+    left_out: bool = False
+    """A login did not show it: its place among the others was taken then (S8)."""
 
 
 @frozen
@@ -87,6 +89,8 @@ class Truth:
     """Pairs of UIDLs: the first was listed before the second."""
     remembered: list[Copy] = field(factory=list)
     """What was there at the last login."""
+    shuffled: bool = False
+    """UIDs need not rise with the numbers any more."""
 
     # What was done.
 
@@ -127,14 +131,14 @@ class Truth:
         if copy.fate is Fate.PROMISED:
             copy.fate = Fate.MAYBE
 
-    def replaced(self, kept_in_order: Sequence[tuple[Copy, Copy]], *, same_order: bool) -> None:
+    def replaced(self, kept_in_order: Sequence[tuple[Copy, Copy]]) -> None:
         """The mailbox is another one now: which copy of the one before came back as which, in the new order."""
         old_letters = Counter(copy.letter.key for copy in self.remembered)
         new_letters = Counter(new.letter.key for _, new in kept_in_order)
         old_uidls = {key: [c.uidl for c in self.remembered if c.letter.key == key and c.uidl] for key in old_letters}
         for old, new in kept_in_order:
             key = new.letter.key
-            sure = same_order and old_letters[key] == new_letters[key] == 1 and old.learned and old.uidl is not None
+            sure = old_letters[key] == new_letters[key] == 1 and old.learned and old.uidl is not None
             new.due = old.uidl if sure else None
             new.may_inherit = frozenset(old_uidls.get(key, ()))
             new.kept = old.kept and sure
@@ -143,10 +147,10 @@ class Truth:
             doubtful = any(c.kept or c.may_be_kept for c in (old, *twins)) and not new.kept
             new.may_be_kept = doubtful or old.fate is not Fate.STAYS
             new.fate = Fate.STAYS if old.fate is Fate.STAYS else Fate.MAYBE
+            new.left_out = any(one.left_out for one in (old, *twins))
         self.copies = {new.uid: new for _, new in kept_in_order}
         self.holder = {}
-        if not same_order:  # the order is the UIDs' (S8), and somebody shuffled them
-            self.before = set()
+        self.shuffled = True
 
     # What a look over IMAP shows.
 
@@ -226,6 +230,8 @@ class Truth:
             if row.size != len(copy.letter.octets):
                 raise Broken(f"{copy} is said to have {row.size} octets and has {len(copy.letter.octets)}")
         self._resolve(shown)
+        for copy in self.copies.values():
+            copy.left_out = copy.left_out or copy not in shown
         self.remembered = list(self.copies.values())
         return shown
 
@@ -283,9 +289,16 @@ class Truth:
             if pair[::-1] in self.before:
                 raise Broken(f"{pair[1]} was listed before {pair[0]}, and is not now: {uidls}")
         for one, next_one in pairwise(shown):
-            if one.uid > next_one.uid:
+            if one.uid > next_one.uid and not self.shuffled:
                 raise Broken(f"{next_one} is listed behind {one}")
+        new = [u not in self.owner and not self._was_left_out(c) for u, c in zip(uidls, shown, strict=True)]
+        old = [u in self.owner for u in uidls]
+        if True in new and True in old[new.index(True) :]:
+            raise Broken(f"{shown[new.index(True)]} is new, and is not behind all that were listed before: {uidls}")
         self.before |= set(combinations(uidls, 2))
+
+    def _was_left_out(self, copy: Copy) -> bool:
+        return any(one.left_out for one in self._heirs(copy))
 
     def _resolve(self, shown: Sequence[Copy]) -> None:
         """A login carries out what waits before it lists (S17): what it lists stays, what it does not has to go."""

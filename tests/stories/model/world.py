@@ -30,8 +30,11 @@ login = "{local}"
 upstream = "imap://127.0.0.1:%d/%s"
 delete = "%s"
 uidl = "%s"
-renumbered = "accept"
+renumbered = "%s"
 """
+ASK = ".ask"
+"""The way of those whose owner wants to be asked before a mailbox counts as replaced."""
+
 POLICIES = {"flag": "bridge", "expunge": "dovecot", "trash": "cyrus", "hide": "bridge", "keep": "dovecot-old"}
 """`delete =`, and the format of the UIDLs that is tried with it. The domain of a login chooses among them."""
 
@@ -73,9 +76,9 @@ class World:
         return self._bridge
 
     def _text(self) -> str:
-        ways = {"": self.server.port, **self.ways}
+        ways = {"": self.server.port, ASK: self.server.port, **self.ways}
         entries = [
-            _ENTRY % (policy + way, port, WORK, policy, uidl)
+            _ENTRY % (policy + way, port, WORK, policy, uidl, "ask" if way == ASK else "accept")
             for policy, uidl in POLICIES.items()
             for way, port in ways.items()
             if policy != "keep" or self.state != "memory:"
