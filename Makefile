@@ -4,6 +4,8 @@
 ARGS =
 # make test TESTS='tests/pop3 -k stuffing' runs a part.
 TESTS =
+# make soak TESTS='-k dovecot' EXAMPLES=200 is a short one. What it finds is printed step by step.
+EXAMPLES = 2000
 # Which stories `make stories` runs. CI takes only the slow ones: `make check` has just run the others.
 STORIES = story or slow
 
@@ -13,7 +15,7 @@ ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/sasl.py,bridge/na
 # machine. A test that needs its second try more than once is to be mended.
 PYTEST = pytest --durations=10 $(if $(CI),--reruns 1) $(TESTS)
 
-.PHONY: help run test stories check lint format bench clean
+.PHONY: help run test stories soak check lint format bench clean
 
 help: ## names the jobs
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10
@@ -32,6 +34,10 @@ test: .venv/with-check ## runs the tests, but for the large and the long
 stories: .venv/with-check ## runs everything that needs real servers and clients, the large and the long too
 	@sh tests/install/peers.sh stories
 	$(BIN)/$(PYTEST) -m "$(STORIES)"
+
+soak: .venv/with-check ## tries IMAP users, POP3 sessions and power cuts at random, as long as EXAMPLES=2000 on each server take
+	@sh tests/install/peers.sh stories
+	POPBRIDGE_EXAMPLES=$(EXAMPLES) nice $(BIN)/pytest -s -m slow tests/stories/model/test_model.py $(TESTS)
 
 check: lint ## looks at format, style, types and layers, then runs the tests and reports what they covered
 	@sh tests/install/peers.sh test
