@@ -72,13 +72,17 @@ def test_an_upstream_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
     assert "refused" in result.stderr
 
 
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A script's job in the background has SIGINT ignored, and hands that down to whatever it starts."""
+
+
 def test_ctrl_c_ends_the_reading_of_a_large_mailbox(tmp_path: Path) -> None:
     """Its thread has many headers before it still."""
     script = Script([(f"u{n}", b"Subject: %d\r\n\r\n" % n) for n in range(100_000)], pipelining=False)
     with old_pop3_server(script) as old:
         arguments = ("uidl", "import", *FLAGS, "ann", "--from", f"pop3://127.0.0.1:{old.port}")
         child = subprocess.Popen(
-            [sys.executable, "-c", POPBRIDGE, *arguments],
+            [sys.executable, "-c", f"{HEARS_CTRL_C}; {POPBRIDGE}", *arguments],
             cwd=tmp_path,
             env={"PYTHONPATH": str(ROOT), **PASSWORDS},
             stderr=subprocess.PIPE,
