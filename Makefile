@@ -29,20 +29,21 @@ endif
 
 test: .venv/with-check ## runs the tests, but for the large and the long
 	@sh tests/install/peers.sh test
-	$(BIN)/$(PYTEST) -m "not slow"
+	$(BIN)/$(PYTEST) -m "not slow and not soak"
 
 stories: .venv/with-check ## runs everything that needs real servers and clients, the large and the long too
 	@sh tests/install/peers.sh stories
-	$(BIN)/$(PYTEST) -m "$(STORIES)"
+	$(BIN)/$(PYTEST) -m "($(STORIES)) and not soak"
 
-soak: .venv/with-check ## tries IMAP users, POP3 sessions and power cuts at random, as long as EXAMPLES=2000 on each server take
+soak: .venv/with-check ## runs the longest tests, then IMAP users, POP3 sessions and SIGKILL at random, EXAMPLES=2000 on each server
 	@sh tests/install/peers.sh stories
+	nice $(BIN)/pytest -m soak $(TESTS)
 	POPBRIDGE_EXAMPLES=$(EXAMPLES) nice $(BIN)/pytest -s -m slow tests/stories/model/test_model.py $(TESTS)
 
 check: lint ## looks at format, style, types and layers, then runs the tests and reports what they covered
 	@sh tests/install/peers.sh test
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m $(PYTEST) -m "not slow"
+	$(BIN)/coverage run -m $(PYTEST) -m "not slow and not soak"
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(ISLANDS)'
 	@$(BIN)/coverage report --skip-covered

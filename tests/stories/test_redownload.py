@@ -238,10 +238,20 @@ def other_dovecot_server() -> Iterator[Dovecot]:
 
 
 def _cases() -> list[object]:
-    few = [pytest.param(change, 60, id=f"{change.__name__}-60") for change in CHANGES]
-    many = (*CHANGES, moved_to_cyrus)
-    slow = [pytest.param(change, 500, id=f"{change.__name__}-500", marks=pytest.mark.slow) for change in many]
-    return [*few, *slow]
+    """A few each time, those that are named in promises with much mail, and every one in a soak."""
+    few = (filled_again, state_lost, everything)
+    many = (filled_again, restored, moved_to_cyrus, state_lost, format_changed)
+    return [
+        *(_case(change, 60, None if change in few else pytest.mark.slow) for change in CHANGES),
+        *(
+            _case(change, 500, pytest.mark.slow if change in many else pytest.mark.soak)
+            for change in (*CHANGES, moved_to_cyrus)
+        ),
+    ]
+
+
+def _case(change: Change, messages: int, mark: pytest.MarkDecorator | None) -> object:
+    return pytest.param(change, messages, id=f"{change.__name__}-{messages}", marks=[mark] if mark else [])
 
 
 @pytest.mark.parametrize(("change", "count"), _cases())

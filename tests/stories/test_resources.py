@@ -71,7 +71,7 @@ def read_at(client: Pop3, octets: int, rate: float | None) -> int:
 
 @pytest.mark.parametrize(
     ("megabytes", "slow_megabytes"),
-    [(20, 5), pytest.param(200, 199, marks=pytest.mark.slow)],
+    [(20, 5), pytest.param(200, 199, marks=pytest.mark.soak)],
 )
 def test_a_large_message_takes_no_memory_however_slowly_it_is_read(
     megabytes: int, slow_megabytes: int, alone: Bridge, dovecot_server: Dovecot

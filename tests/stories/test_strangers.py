@@ -211,13 +211,13 @@ POLICIES = ["flag", "expunge", "trash", "archive", "hide"]
 
 def _exchanges_and_policies() -> list[object]:
     fast = [pytest.param(exchange, "expunge", id=f"{exchange.__name__}-expunge") for exchange in EXCHANGES]
-    slow = [
-        pytest.param(exchange, policy, id=f"{exchange.__name__}-{policy}", marks=pytest.mark.slow)
+    others = [
+        pytest.param(exchange, policy, id=f"{exchange.__name__}-{policy}", marks=pytest.mark.soak)
         for exchange in EXCHANGES
         for policy in POLICIES
         if policy != "expunge"
     ]
-    return [*fast, *slow]
+    return [*fast, *others]
 
 
 @pytest.mark.parametrize("name", ON)

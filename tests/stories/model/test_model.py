@@ -21,13 +21,14 @@ from tests.stories.model.world import Abilities, World, running
 SHRINK = "POPBRIDGE_SHRINK" in os.environ
 SOAK = int(os.environ.get("POPBRIDGE_EXAMPLES", "0"))
 STEPS = 12
+TIMEOUTS = 'quit_wait = "0.5s"'
 LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 """Neither CONDSTORE nor UIDPLUS, MOVE, ESEARCH."""
 
 
 def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None) -> Counter[str]:
     told: Counter[str] = Counter()
-    with running(World(server, folder, abilities or Abilities())) as here:
+    with running(World(server, folder, abilities or Abilities(), timeouts=TIMEOUTS)) as here:
         machine = type("Model", (ModelTest,), {"world": here, "told": told})
         run_state_machine_as_test(
             machine,
