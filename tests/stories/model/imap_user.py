@@ -18,7 +18,9 @@ ELSEWHERE = "Elsewhere"
 TRASH = "Trash"
 _TRIES = 60
 _BESIDE_ITSELF = re.compile(rb"deleted under us|SERVERBUG")
-"""Dovecot 2.3 says so at times of a mailbox made anew while others still hold the one before open."""
+"""Dovecot 2.3 says so at times, and as long as a connection lasts, of a mailbox made anew while others still hold the
+one before open.
+"""
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
 _UID = re.compile(rb"UID (\d+)")
 
@@ -46,16 +48,14 @@ class Onlooker:
             except imaplib.IMAP4.abort as ended:
                 if not _BESIDE_ITSELF.search(str(ended).encode()):
                     raise
-                self.imap = self.connect()
+            Event().wait(0.01)
+            self.imap = self.connect()
         raise Missing(f"{mailbox}: the server ends every connection that reads it")
 
     def _read(self, mailbox: str) -> dict[int, Seen]:
         status, text = self.imap.select(mailbox, readonly=True)
-        for _ in range(_TRIES):
-            if not _BESIDE_ITSELF.search(text[0] or b""):
-                break
-            Event().wait(0.05)
-            status, text = self.imap.select(mailbox, readonly=True)
+        if _BESIDE_ITSELF.search(text[0] or b""):
+            raise self.imap.abort(text[0])
         if status != "OK":
             raise Missing(f"{mailbox}: {text!r}")
         validity = int(_only(self.imap.response("UIDVALIDITY")[1]))
@@ -93,12 +93,21 @@ class ImapUser:
     def put(self, letters: Iterable[tuple[Letter, Iterable[str]]], mailbox: str = WORK) -> None:
         """Appends them with their dates and these flags, each in one write."""
         for letter, flags in letters:
-            tag = self.imap._new_tag()  # imaplib's append writes thrice and waits for as many delayed ACKs
             head = f'{mailbox} ({" ".join(sorted(flags))}) "{letter.date}" {{{len(letter.octets)}+}}\r\n'
-            self.imap.send(tag + b" APPEND " + head.encode() + letter.octets + b"\r\n")
-            while not (line := self.imap.readline()).startswith(tag + b" "):
-                assert line, "the server closed the connection"
-            assert line.startswith(tag + b" OK"), line
+            for _ in range(_TRIES):
+                line = self._append(head.encode() + letter.octets)
+                if not _BESIDE_ITSELF.search(line):
+                    break
+                Event().wait(0.01)
+            assert line.startswith(b"OK"), line
+
+    def _append(self, octets: bytes) -> bytes:
+        """The answer without its tag. imaplib's append writes thrice and waits for as many delayed ACKs."""
+        tag = self.imap._new_tag()
+        self.imap.send(tag + b" APPEND " + octets + b"\r\n")
+        while not (line := self.imap.readline()).startswith(tag + b" "):
+            assert line, "the server closed the connection"
+        return line.removeprefix(tag + b" ")
 
     def copy(self, uid: int, start: str, end: str) -> None:
         self._do(start, "COPY", str(uid), end)
