@@ -6,7 +6,7 @@ ARGS =
 TESTS =
 # make soak TESTS='-k dovecot' EXAMPLES=200 is a short one. What it finds is printed step by step.
 EXAMPLES = 2000
-# Which stories `make stories` runs. CI takes only the slow ones: `make check` has just run the others.
+# Which stories `make stories` runs. CI takes the slow ones that give the same answer twice: `make check` has just run the others.
 STORIES = story or slow
 
 BIN = .venv/bin
