@@ -75,7 +75,7 @@ class _Queue:
         return answer
 
     def carry_out(self, asked: list[Asked]) -> Told:
-        raise NotImplementedError
+        raise NotImplementedError  # the reader and the writer each do it in their own way
 
     def _run(self) -> None:
         last = False
