@@ -23,6 +23,7 @@ from bridge.downstream.protocol import House, Listening
 from bridge.downstream.throttle import Throttle
 from bridge.events import CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
 from bridge.imap.quirks import Quirk
+from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
 from bridge.postoffice.opening import PostOffice
@@ -58,7 +59,9 @@ class Bridge(Service):
         self._config = config
         self._reactor = reactor
         self._emit = emit
-        self._opener = Opener(reactor, config.timeouts)
+        self._opener = Opener(
+            reactor, config.timeouts, Budget(config.limits.read_ahead, config.limits.read_ahead_total)
+        )
         self._store: Store | None = None
         self._office: PostOffice | None = None
         self.sessions: Sessions | None = None

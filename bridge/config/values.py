@@ -126,7 +126,7 @@ class Timeouts:
 
 @frozen(kw_only=True)
 class Limits:
-    """S23 and S27, and how many may be connected."""
+    """S23 and S27, how many may be connected, and how much of their mail is held."""
 
     refused_logins: Positive = 3
     unknown_commands: Positive = 20
@@ -134,6 +134,8 @@ class Limits:
     login_line: Positive = 65536  # tokens in AUTH are long
     connections: Positive = 10_000
     connections_per_address: Positive = 2_500
+    read_ahead: int = 2 * 1024 * 1024  # octets of mail that a session may hold before they are asked for; 0: none
+    read_ahead_total: int = 64 * 1024 * 1024  # all sessions together
 
 
 @frozen(kw_only=True)

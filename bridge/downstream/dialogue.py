@@ -4,42 +4,35 @@ An answer is octets, pieces of a long list, or a coroutine where upstream is ask
 order and asks for nothing more until the answer before is complete.
 """
 
-from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol, assert_never
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from bridge import sasl
-from bridge.downstream.delivery import Delivery, Line
+from bridge.downstream.delivery import Line
 from bridge.downstream.login import Logins
 from bridge.downstream.refusals import refused, refused_login
+from bridge.downstream.retrieval import Cut, Doings, Retrieval
 from bridge.events import DeletionRefused as DeletionRefusedEvent
-from bridge.events import Emit, LoginRefused, LoginSucceeded, UpstreamLost
+from bridge.events import Emit, LoginRefused, LoginSucceeded
 from bridge.maildrop.errors import (
     CredentialsRefused,
     DeletionRefused,
     LoginsSlowed,
-    MailboxReplaced,
-    MessageGone,
-    RetrievalRefused,
     Trouble,
 )
-from bridge.names import MessageNumber, SessionId
+from bridge.names import SessionId
 from bridge.pop3 import commands
 from bridge.pop3.commands import decode_initial
 from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
 from bridge.pop3.server import LANGUAGES, Refused, Request, SaslCancelled, SaslResponse, Server, State
-from bridge.pop3.stuffing import MessageOctets
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Challenge, Credentials, SaslError
 from bridge.secret import Secret
-
-GONE_AT_MOST = 3
-"""How often one vanished message may be asked for before the session ends (S14)."""
 
 
 @frozen
@@ -49,23 +42,7 @@ class StartTls:
     reply: bytes
 
 
-@frozen
-class Cut:
-    """A message broke off in the middle: the connection closes, and no terminator is written (S15)."""
-
-
 Answer = bytes | Iterator[bytes] | StartTls | Coroutine[Any, Any, "bytes | Cut"]
-
-
-@define
-class Doings:
-    """What a session did, for its line in the log."""
-
-    retrieved: int = 0
-    topped: int = 0
-    octets: int = 0
-    marked: int = 0
-    deleted: int = 0
 
 
 @frozen
@@ -115,7 +92,6 @@ class Dialogue:
         self._exchange: sasl.ServerExchange | None = None
         self._after_challenge = b""
         self._refusals = 0
-        self._gone: Counter[int] = Counter()
 
     @property
     def login(self) -> str | None:
@@ -216,6 +192,9 @@ class Dialogue:
                 await deferLater(self._clock, self._rules.refused_delay)  # so that guessing takes its time (S23)
             return reply
         self.visit = visit
+        self._retrieval = Retrieval(
+            self._session, self, self._connection, self._server, visit, self._emit, self._rules.nul
+        )
         self._server.log_in_succeeded()
         drop = visit.maildrop
         self._emit(LoginSucceeded(self._session, _shown(credentials), credentials.mechanism, drop.count, drop.octets))
@@ -265,10 +244,9 @@ class Dialogue:
             case commands.Uidl(int(number)):
                 return ok(f"{number} {drop.uidl(number)}")
             case commands.Retr(number):
-                # Looked up here and not in the coroutine: a number that names no message is refused like any other's.
-                return self._retrieve(number, drop.size(number), self.visit)
+                return self._retrieval.retrieve(number)
             case commands.Top(number, lines):
-                return self._top(number, lines, drop.size(number), self.visit)
+                return self._retrieval.top(number, lines)
             case commands.Dele(number):
                 drop.mark(number)
                 self.did.marked += 1
@@ -282,53 +260,6 @@ class Dialogue:
                 return ok(str(drop.last)) if drop.last else err("nothing read in this session yet; use UIDL")
             case _:
                 return err("only before the login")
-
-    async def _retrieve(self, number: MessageNumber, size: int, visit: Visit) -> "bytes | Cut":
-        message = MessageOctets(nul=self._rules.nul)
-        delivery = Delivery(self._connection, ok(f"{size} octets"), message)
-        failure = await self._delivered(number, delivery, visit.stream(number, delivery))
-        if failure is not None:
-            return failure
-        visit.maildrop.accessed(number)
-        visit.delivered(number, delivery.octets, by_top=False)
-        self.did.retrieved += 1
-        self.did.octets += delivery.octets
-        return b""
-
-    async def _top(self, number: MessageNumber, lines: int, size: int, visit: Visit) -> "bytes | Cut":
-        # A line has an octet at least: so many lines are the whole message, and it is sent as RETR sends it.
-        whole = lines >= size
-        message = MessageOctets(lines=None if whole else lines, nul=self._rules.nul)
-        delivery = Delivery(self._connection, ok("top of the message"), message)
-        coming = visit.stream(number, delivery) if whole else visit.top(number, delivery)
-        failure = await self._delivered(number, delivery, coming)
-        if failure is not None:
-            return failure
-        if whole:
-            visit.delivered(number, delivery.octets, by_top=True)
-        self.did.topped += 1
-        self.did.octets += delivery.octets
-        return b""
-
-    async def _delivered(
-        self, number: MessageNumber, delivery: Delivery, coming: Coroutine[Any, Any, None]
-    ) -> "bytes | Cut | None":
-        """None when the message is out; otherwise what to do instead."""
-        try:
-            await coming
-        except MessageGone as gone:
-            self._gone[number] += 1
-            self.over = self._gone[number] >= GONE_AT_MOST
-            return refused(gone)
-        except Trouble as trouble:
-            healthy = isinstance(trouble, RetrievalRefused | MailboxReplaced)  # upstream said so, on a good connection
-            if not (healthy or self.over):  # over: it was the client that went
-                self._emit(UpstreamLost(self._session, self._upstream(), _reason(trouble)))
-            if isinstance(trouble, MailboxReplaced):
-                self.over = True
-            return Cut() if delivery.written else refused(trouble)
-        delivery.finish()
-        return None
 
     # QUIT.
 
@@ -368,9 +299,6 @@ class Dialogue:
     def _not_deleted(self, trouble: DeletionRefused) -> bytes:
         self._emit(DeletionRefusedEvent(self._session, self.login or "", trouble.refused, _reason(trouble)))
         return refused(trouble)
-
-    def _upstream(self) -> str:
-        return str(self.visit.account.passthrough.upstream) if self.visit is not None else ""
 
 
 def _messages(count: int) -> str:

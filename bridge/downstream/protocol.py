@@ -23,11 +23,12 @@ from zope.interface import implementer
 
 from bridge.config import Limits, Timeouts
 from bridge.downstream.address import host_of, is_loopback
-from bridge.downstream.dialogue import Answer, Cut, Dialogue, Rules, StartTls
+from bridge.downstream.dialogue import Answer, Dialogue, Rules, StartTls
 from bridge.downstream.login import Logins
 from bridge.downstream.outflow import Accepted, Layer, Outflow
 from bridge.downstream.pace import Pace
 from bridge.downstream.patience import Patience
+from bridge.downstream.retrieval import Cut
 from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
 from bridge.maildrop.source import Flow
 from bridge.names import SessionId
@@ -43,6 +44,9 @@ TURN = 0.02
 
 REPLIES_AT_ONCE = 1000
 """Short replies joined into one write."""
+
+OCTETS_AT_ONCE = 64 * 1024
+"""The same, of messages that were read ahead."""
 
 
 @frozen
@@ -88,6 +92,7 @@ class Session(Protocol):
         self._not_reading = False
         self._proceeding = False
         self._spoke = True
+        self._joined = 0
         self._in_message = False
         self._closing = False
         self._gone = False
@@ -230,7 +235,7 @@ class Session(Protocol):
             replies.append(err("internal error; the operator finds it in the log", ResponseCode.SYS_TEMP))
         finally:
             self._proceeding = False
-        self._send(b"".join(replies))
+        self._flush(replies)
         self._end_of_turn()
 
     def _may_go_on(self) -> bool:
@@ -248,7 +253,8 @@ class Session(Protocol):
         match answer:
             case bytes():
                 replies.append(answer)
-                if len(replies) >= REPLIES_AT_ONCE:
+                self._joined += len(answer)
+                if len(replies) >= REPLIES_AT_ONCE or self._joined >= OCTETS_AT_ONCE:
                     self._flush(replies)
             case StartTls(reply):
                 self._server.start_tls()
@@ -267,6 +273,7 @@ class Session(Protocol):
     def _flush(self, replies: list[bytes]) -> None:
         self._send(b"".join(replies))
         replies.clear()
+        self._joined = 0
 
     def _send_pieces(self) -> None:
         """A long list goes out piece by piece, as fast as the client takes it; other sessions run in between."""

@@ -15,6 +15,7 @@ from bridge.imap.commands import (
     Capability,
     Command,
     Enable,
+    FetchBodies,
     FetchBody,
     FetchFlags,
     FetchHeaders,
@@ -94,7 +95,19 @@ class InFlight:
             self._answered.add(tag)
         elif section.startswith("HEADER.FIELDS ("):  # in whatever order and quotation marks the server names them
             tag = self._first(lambda command: isinstance(command, FetchHeaders))
+        elif not section:
+            tag = self._first(
+                lambda command: (
+                    isinstance(command, FetchBodies)
+                    and (uid is None or uid in command.uids)
+                    and (origin is None) is (command.count is None)
+                )
+            )
         return tag
+
+    def of_bodies(self) -> tuple[Tag, FetchBodies] | None:
+        """The oldest command that asks for many messages."""
+        return next(((tag, one) for tag, one in self.commands.items() if isinstance(one, FetchBodies)), None)
 
     def _first(self, asks: Callable[[Command], bool]) -> Tag | None:
         waiting = (tag for tag, command in self.commands.items() if tag not in self._answered and asks(command))

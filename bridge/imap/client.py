@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import assert_never
 
+from bridge.imap.bodies import whole_bodies
 from bridge.imap.codes import read_status
 from bridge.imap.commands import (
     Authenticate,
@@ -27,6 +28,7 @@ from bridge.imap.commands import (
 from bridge.imap.fetch import FetchReply
 from bridge.imap.fragments import DEFAULT_LIMITS, Collected, Fragment, Fragments, Limits, Octets, Text
 from bridge.imap.happenings import (
+    BodiesCame,
     BodyAbsent,
     BodyBegan,
     BodyEnded,
@@ -49,6 +51,7 @@ from bridge.secret import Secret
 from bridge.violation import ProtocolViolation, excerpt
 
 __all__ = [
+    "BodiesCame",
     "BodyAbsent",
     "BodyBegan",
     "BodyEnded",
@@ -116,15 +119,10 @@ class Client:
         """Nothing in flight, no literal open, no partial line: the connection may be used for something else."""
         return self._turns.quiet and self._fragments.at_rest
 
-    @property
-    def literal_left(self) -> int:
-        """Octets of the body that is being streamed still to come."""
-        return self._fragments.body_left
-
     def send(self, command: Command) -> Tag:
+        """Queues it. ValueError for what must not be sent, such as CR or LF in a password."""
         if isinstance(command, Enable):
             self._enabling |= {name.upper() for name in command.names}
-        """Queues it. ValueError for what must not be sent, such as CR or LF in a password."""
         return self._turns.add(command)
 
     def respond(self, octets: Secret | None) -> None:
@@ -159,6 +157,10 @@ class Client:
                     if rows.sizes:  # else news of flags, which whoever lists asks for by a search
                         yield rows
                     continue
+                bodies = self._take_bodies() if self._turns.bodies else None
+                if bodies is not None:
+                    yield bodies
+                    continue
                 fragment = self._fragments.next()
                 if fragment is None:
                     return
@@ -182,6 +184,17 @@ class Client:
         else:
             self._fragments.advance(end)
         return rows
+
+    def _take_bodies(self) -> BodiesCame | None:
+        asked, here = self._turns.in_flight.of_bodies(), self._fragments.ahead()
+        if asked is None or here is None:
+            return None
+        tag, command = asked
+        bodies, end = whole_bodies(*here, command.uids, parts=command.count is not None)
+        if not bodies:
+            return None
+        self._fragments.advance(end)
+        return BodiesCame(bodies, tag)
 
     def _take(self, fragment: Fragment) -> Iterator[Event]:
         match fragment:

@@ -8,7 +8,7 @@ from typing import NewType
 from attrs import frozen
 
 from bridge.imap.writing import ATOM, CRITERION, FLAG, SECTION, SET, Context, Line, base64_line, checked
-from bridge.names import Uid
+from bridge.names import Uid, uid_set
 from bridge.secret import Secret
 
 Tag = NewType("Tag", str)
@@ -252,6 +252,20 @@ class FetchBody:
 
 
 @frozen
+class FetchBodies:
+    """Many whole messages, or the first `count` octets of each. Marks nothing."""
+
+    uids: frozenset[int]
+    count: int | None = None
+
+    def write(self, line: Line) -> None:
+        part = "" if self.count is None else f"<0.{self.count:d}>"
+        line.say("UID FETCH")
+        line.word(uid_set(self.uids), SET)
+        line.say(f"(UID BODY.PEEK[]{part})")
+
+
+@frozen
 class Store:
     """Sets (`add`) or takes away these flags; `silent` asks for no answer about each message."""
 
@@ -362,6 +376,7 @@ Command = (
     | FetchIds
     | FetchHeaders
     | FetchBody
+    | FetchBodies
     | Store
     | Expunge
     | ExpungeAll

@@ -63,7 +63,7 @@ _NUMBER = re.compile(rb"[-+0-9]*")
 
 
 class Fragments:
-    """Feed with `add`, empty with `next`; between two responses `run` and `advance` take whole lines at once."""
+    """Feed with `add`, empty with `next`; between two responses `run`, `ahead` and `advance` take much at once."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, met: Met = ignore) -> None:
         self._limits = limits
@@ -88,11 +88,6 @@ class Fragments:
     def at_rest(self) -> bool:
         """Nothing is open and nothing is left over."""
         return not (self._begun or self.unread)
-
-    @property
-    def body_left(self) -> int:
-        """Octets of the open body that `next` has not given yet."""
-        return self._left if self._collecting is None else 0
 
     def add(self, octets: bytes) -> None:
         self._buffer = octets if self._at == len(self._buffer) else self._buffer[self._at :] + octets
@@ -124,8 +119,12 @@ class Fragments:
         matched = None if self._line else lines.match(self._buffer, self._at)
         return self._buffer, self._at, matched.end() if matched else self._at
 
+    def ahead(self) -> tuple[bytes, int] | None:
+        """Buffer and where a response begins there, if one does."""
+        return None if self._begun or self._line else (self._buffer, self._at)
+
     def advance(self, end: int) -> None:
-        """What `run` found has been dealt with."""
+        """What `run` found, or stands `ahead`, has been dealt with up to here."""
         self._at = end
 
     def _take(self, count: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from attrs import field, frozen
 
+from bridge.imap.bodies import Bodies
 from bridge.imap.commands import Command, Tag
 from bridge.imap.listing import ListingRows
 from bridge.imap.responses import Response, Status
@@ -58,6 +59,14 @@ class BodyAbsent:
 
 
 @frozen
+class BodiesCame:
+    """Whole answers to a FetchBodies, by UID, as many as came in one piece."""
+
+    bodies: Bodies = field(repr=False)
+    tag: Tag = field(eq=False)
+
+
+@frozen
 class Challenged:
     """The server's turn in AUTHENTICATE, decoded; to be answered with `respond`."""
 
@@ -84,6 +93,7 @@ Event = (
     | BodyOctets
     | BodyEnded
     | BodyAbsent
+    | BodiesCame
     | Challenged
     | Idling
     | Completed

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from itertools import count
 
 from bridge.imap.attribution import InFlight
-from bridge.imap.commands import Authenticate, Command, FetchListing, Idle, Starttls, Tag, encode
+from bridge.imap.commands import Authenticate, Command, FetchBodies, FetchListing, Idle, Starttls, Tag, encode
 from bridge.imap.writing import Context, base64_line
 from bridge.secret import Secret
 from bridge.violation import ProtocolViolation
@@ -37,6 +37,7 @@ class Turns:
         self._done_asked = False
         self._done_said = False
         self._listings = 0
+        self._bodies = 0
 
     @property
     def quiet(self) -> bool:
@@ -46,6 +47,11 @@ class Turns:
     def listing(self) -> bool:
         """A FetchListing is in flight."""
         return self._listings > 0
+
+    @property
+    def bodies(self) -> bool:
+        """A FetchBodies is in flight."""
+        return self._bodies > 0
 
     def add(self, command: Command) -> Tag:
         """ValueError for what must not be sent."""
@@ -68,6 +74,7 @@ class Turns:
         self.in_flight.commands[tag] = command
         self._pieces.extend(others)
         self._listings += isinstance(command, FetchListing)
+        self._bodies += isinstance(command, FetchBodies)
         if others or isinstance(command, Authenticate | Starttls | Idle):
             self._holder = tag
         if isinstance(command, Authenticate) and not context.offers("SASL-IR"):
@@ -124,6 +131,7 @@ class Turns:
         if command is None:
             raise ProtocolViolation("a tagged reply that nobody asked for")
         self._listings -= isinstance(command, FetchListing)
+        self._bodies -= isinstance(command, FetchBodies)
         if tag == self._holder:
             self._holder = None
             self._pieces.clear()

@@ -57,8 +57,9 @@ class Maildrop:
         """RFC822.SIZE, as upstream gave it."""
         return self._listing.sizes[bisect_left(self._listing.uids, self.uid(number))]
 
-    def uid(self, number: MessageNumber) -> Uid:
-        return Uid(self._uids[self._place(number)])
+    def uid(self, number: MessageNumber, *, marked: bool = False) -> Uid:
+        """`marked`: also of one that is deleted."""
+        return Uid(self._uids[number - 1 if marked else self._place(number)])
 
     def uidl(self, number: MessageNumber) -> Uidl:
         return self._uidls.uidl(self.uid(number))

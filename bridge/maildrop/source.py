@@ -3,7 +3,7 @@
 A contract suite (`tests/contracts`) holds for every Source, real or fake. Failures are `maildrop.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -21,9 +21,6 @@ class Flow(Protocol):
 
     def resume(self) -> None: ...
 
-    def stop(self) -> None:
-        """Nobody wants the rest. The transfer ends, or the connection does when too much is left of it."""
-
 
 class Sink(Protocol):
     """Where a message goes, chunk by chunk."""
@@ -33,9 +30,43 @@ class Sink(Protocol):
         """True once nothing more is wanted (TOP has its lines)."""
 
     def begin(self, flow: Flow) -> None:
-        """The first octet is on its way: from here on a failure can no longer be a clean refusal."""
+        """The first octet is on its way: from here on a failure can no longer be a clean refusal.
+
+        Once more with another flow when the rest of the message comes over another connection (S15).
+        """
 
     def write(self, octets: bytes) -> None: ...
+
+
+@frozen
+class Held:
+    """A message, or its beginning, that was read ahead."""
+
+    octets: bytes
+    whole: bool
+
+
+class Ahead(Protocol):
+    """Messages that are asked for before they are read. A hint, without a promise: whoever reads one may find nothing.
+
+    What is given is what the message was at a moment when upstream had not told yet that messages are gone (S14).
+    """
+
+    @property
+    def room(self) -> int:
+        """Octets that may be asked for now; 0 while others are on their way, and where nothing is read ahead."""
+
+    def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
+        """These messages with what each may take, in octets; or only the first `part` octets of each. Never raises."""
+
+    def awaits(self, uid: Uid) -> bool:
+        """It is held, or on its way."""
+
+    def take(self, uid: Uid) -> Held | None:
+        """What is held of it, and from now on is not."""
+
+    def forget(self, uids: Iterable[Uid]) -> None:
+        """They will not be read."""
 
 
 @frozen
@@ -74,6 +105,10 @@ class Source(Protocol):
     @property
     def unbroken(self) -> bool:
         """True while the connection that listed, or looked last, lives: nothing was replaced since behind our back."""
+
+    @property
+    def ahead(self) -> Ahead:
+        """What was, or may be, read ahead for this session."""
 
     async def list(self, known: Listing | None = None) -> Listing:
         """Everything that is there, complete or an error (S6).

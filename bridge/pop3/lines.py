@@ -28,6 +28,10 @@ class Lines:
         """Up to `limit` octets that wait, untouched: enough to see which command is coming."""
         return bytes(self._octets[:limit])
 
+    def waiting(self) -> list[bytes]:
+        """The lines that are here, without their ends, untouched."""
+        return [line.removesuffix(b"\r") for line in bytes(self._octets).split(b"\n")[:-1]]
+
     def take(self, limit: int) -> bytes | None:
         """The next line without its end, or None: not here yet. `limit` counts the line's end (RFC 2449, section 4)."""
         end = self._octets.find(b"\n", 0, limit)

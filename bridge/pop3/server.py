@@ -5,7 +5,7 @@ is the whole of pipelining: replies go out in the order of the commands, and wha
 the very next one. `LEGAL` is the rule about states; everything else that is refused here is in `_refusal`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from attrs import frozen
@@ -167,6 +167,14 @@ class Server:
             self._response_expected = False
             return self._response(line)
         return self._request(line)
+
+    def pipelined(self) -> Iterator[Command]:
+        """What the client has said behind the command that is being answered, up to what is no command; untouched."""
+        for line in self._lines.waiting():
+            command = parse(line)
+            if isinstance(command, Malformed):
+                return
+            yield command
 
     def expect_response(self) -> None:
         """A challenge was sent: the next line is the answer to it."""

@@ -1,7 +1,8 @@
 """One session's hold on a maildrop: what it reads, what it learns on the way, what its QUIT asks for."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -11,12 +12,13 @@ from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account
 from bridge.events import Emit, MessageLooping, SeenNotMarked, StateTroubled
-from bridge.maildrop.errors import StateUnavailable, Trouble
+from bridge.maildrop.errors import Lasting, StateUnavailable, Trouble
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Fingerprint, Memory
-from bridge.maildrop.source import Sink, Source
-from bridge.names import MessageNumber
+from bridge.maildrop.readahead import FIRST_PART, Walk, Way
+from bridge.maildrop.source import Held, Sink, Source
+from bridge.names import MessageNumber, Uid
 from bridge.postoffice.deletions import Deletions, Outcome
 from bridge.postoffice.loops import Loops
 from bridge.state.store import Store
@@ -50,15 +52,60 @@ class Visit:
     _left_over: Sequence[Entry] = ()
     _sizes: dict[int, int] = field(factory=dict)
     _read: set[int] = field(factory=set)
+    _next: Sequence[MessageNumber] = ()
+    _walk: Walk = field(init=False)
     _handed_over: bool = False
     _lost: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        self._walk = Walk(self._cost)
+
+    def read_ahead(
+        self, number: MessageNumber, way: Way, pipelined: Callable[[], Iterable[MessageNumber]]
+    ) -> Held | None:
+        """This message, which is read now, if it was read ahead; and what comes next is asked for, behind it."""
+        uid, ahead = self.maildrop.uid(number), self.source.ahead
+        held = ahead.take(uid)
+        here = held is not None or ahead.awaits(uid)
+        step = self._walk.step(number, way, here=here, room=ahead.room, pipelined=pipelined)
+        if step.forget:
+            ahead.forget(map(self._uid, step.forget))
+        self._next = step.ask
+        if held is not None:
+            self._ask_ahead(way)
+        return held
+
     async def stream(self, number: MessageNumber, sink: Sink) -> None:
         """RETR: the whole message."""
-        await self.source.stream(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        coming = self.source.stream(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        await self._before_others(coming, Way.WHOLE)
 
     async def top(self, number: MessageNumber, sink: Sink) -> None:
-        await self.source.top(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        coming = self.source.top(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        await self._before_others(coming, Way.TOPS)
+
+    async def _before_others(self, coming: Coroutine[Any, Any, None], way: Way) -> None:
+        """What is read now is asked for first, and in the same write what may be read next."""
+        asked = Deferred.fromCoroutine(coming)
+        self._ask_ahead(way)
+        await asked
+
+    def _ask_ahead(self, way: Way) -> None:
+        asked, self._next = self._next, ()
+        if asked:
+            part = FIRST_PART if way is Way.TOPS else None
+            self.source.ahead.ask({self._uid(number): self._cost(number, way) or 0 for number in asked}, part)
+
+    def _uid(self, number: MessageNumber) -> Uid:
+        """Also of a message that was deleted since it was read ahead."""
+        return self.maildrop.uid(number, marked=True)
+
+    def _cost(self, number: MessageNumber, way: Way) -> int | None:
+        try:
+            size = self.maildrop.listed_size(number)
+        except Lasting:
+            return None
+        return min(size, FIRST_PART) if way is Way.TOPS else size
 
     def delivered(self, number: MessageNumber, octets: int, *, by_top: bool) -> None:
         """The whole message went out in so many octets, before dot-stuffing."""

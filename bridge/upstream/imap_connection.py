@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from bridge.imap import commands
 from bridge.imap.client import (
+    BodiesCame,
     BodyAbsent,
     BodyBegan,
     BodyEnded,
@@ -35,12 +36,11 @@ from bridge.imap.responses import Response, Status, StatusKind
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.names import Uid
 from bridge.upstream.imap_answers import Answer, Kept
+from bridge.upstream.quickack import acknowledge
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
 
-__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Trace", "Wire"]
-
-DRAIN_AT_MOST = 256 * 1024  # octets of an unwanted literal; with more to come a new connection is cheaper
+__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Messages", "Trace", "Wire"]
 
 CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
 CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
@@ -62,6 +62,12 @@ class Bodies(Body, Shape):
 
     def end(self, uid: Uid | None) -> None:
         """Whose body it was; None where the server never says."""
+
+
+class Messages(Bodies, Shape):
+    """Who takes those of a FetchBodies: many of them may come whole."""
+
+    def came(self, bodies: "list[tuple[Uid, bytes]]") -> None: ...
 
 
 class Wire(Shape):
@@ -89,6 +95,7 @@ class _Asked:
     rows: Callable[[ListingRows], None] | None
     body: Body | None
     bodies: Bodies | None
+    messages: Messages | None
     challenged: Callable[[bytes], None] | None
     kept: Kept = field(factory=Kept)
     challenges: int = 0
@@ -137,6 +144,7 @@ class ImapConnection(Protocol):
         rows: Callable[[ListingRows], None] | None = None,
         body: Body | None = None,
         bodies: Bodies | None = None,
+        messages: Messages | None = None,
         challenged: Callable[[bytes], None] | None = None,
     ) -> "Deferred[Answer]":
         """Send it behind whatever is in flight. Cancelling gives the whole connection up."""
@@ -147,7 +155,7 @@ class ImapConnection(Protocol):
         tag = self.client.send(command)
         if isinstance(command, commands.Select | commands.Examine):
             self.mailbox = Selected()
-        self._asked[tag] = _Asked(command, answer, rows, body, bodies, challenged)
+        self._asked[tag] = _Asked(command, answer, rows, body, bodies or messages, messages, challenged)
         if self._trace is not None:
             self._trace("c", f"{tag} {command!r}")
         self._flush()
@@ -201,20 +209,15 @@ class ImapConnection(Protocol):
             self.transport.resumeProducing()
             self._watch()
 
-    def stop(self) -> None:
-        self._body = None
-        if self.client.literal_left > DRAIN_AT_MOST:
-            self.abandon()
-        else:
-            self.resume()
-
     # What the transport tells.
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        acknowledge(self.transport)
         self._watch()
 
     def dataReceived(self, octets: bytes) -> None:
+        acknowledge(self.transport)
         if self._is_over():
             return
         try:
@@ -255,6 +258,11 @@ class ImapConnection(Protocol):
         if self._trace is not None:
             self._trace("s", self._cleaned(repr(event)))
         match event:
+            case BodiesCame(bodies, tag):
+                messages = self._asked[tag].messages
+                if messages is not None:
+                    messages.came(bodies)
+                self._progress()
             case BodyOctets(octets):
                 if self._body is not None:
                     self._body.write(octets)

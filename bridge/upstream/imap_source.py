@@ -6,9 +6,9 @@ message ends that message.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import define, evolve
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 
 from bridge.config import PassThrough
 from bridge.imap import responses
@@ -17,10 +17,13 @@ from bridge.maildrop import retention
 from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint
+from bridge.maildrop.readahead import FIRST_PART, Budget
 from bridge.maildrop.retention import Mailbox, Policy
-from bridge.maildrop.source import Deletion, Look, Sink
+from bridge.maildrop.source import Deletion, Held, Look, Sink
 from bridge.names import Uid
 from bridge.upstream import imap_inquiries as inquiries
+from bridge.upstream.imap_ahead import ImapAhead
+from bridge.upstream.imap_body import Here, Part, Rest, Whole
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import carry_out
 from bridge.upstream.imap_opening import Opened, open_mailbox
@@ -31,8 +34,8 @@ from bridge.upstream.targets import find_targets
 KEEP_ALIVE = 240
 """Seconds between NOOPs: under the 5 minutes after which the strictest servers and NATs drop idle connections."""
 
-FIRST_PART = 16 * 1024
-"""Octets asked for first when only the top of a message is wanted; nearly every header fits."""
+GO_ON_AFTER = (0.0, 1.0, 3.0)
+"""Seconds before each new connection over which a message is to go on that was cut; any octet starts them again."""
 
 Reach = Callable[[], Awaitable[ImapConnection]]
 """Connects and logs in once more, with the credentials of this session."""
@@ -41,15 +44,16 @@ Reach = Callable[[], Awaitable[ImapConnection]]
 class ImapSource:
     """One mailbox for one session."""
 
-    def __init__(self, reach: Reach, account: PassThrough, clock: IReactorTime) -> None:
+    def __init__(self, reach: Reach, account: PassThrough, clock: IReactorTime, budget: Budget | None = None) -> None:
         self._reach = reach
         self._account = account
         self._connection: ImapConnection | None = None
         self._witness: ImapConnection | None = None  # the connection that listed, or looked last
         self._listed: Listing | None = None
         self._mailbox: Mailbox | None = None
+        self.ahead = ImapAhead(self._live, budget if budget is not None else Budget(0, 0))
         self._keep_alive = LoopingCall(self._stay)
-        self._keep_alive.clock = clock
+        self._keep_alive.clock = self._clock = clock
 
     @property
     def mailbox(self) -> Mailbox | None:
@@ -70,8 +74,19 @@ class ImapSource:
         return opened.listing
 
     async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
-        body = _Whole(sink, size)
-        answer = await self._fetch(FetchBody(uid), body)
+        held = await self._ahead_of(uid)
+        if held is not None and held.whole:
+            sink.begin(Here())
+            sink.write(held.octets)
+            return
+        body = Whole(sink, size)
+        try:
+            answer = await self._fetch(FetchBody(uid), body)
+        except UpstreamUnavailable:
+            if not body.begun:
+                raise
+            await self._go_on(uid, body)
+            return
         if not body.begun:
             await self._explain_absence(uid, answer)
         if not answer.ok:
@@ -83,8 +98,15 @@ class ImapSource:
         BODY[HEADER] is not used: Courier makes it an octet short and hoodiecrow too long where there is no body.
         """
         start, count = 0, FIRST_PART
+        held = await self._ahead_of(uid)
+        if held is not None:
+            sink.begin(Here())
+            sink.write(held.octets)
+            if held.whole:
+                return
+            start = len(held.octets)
         while not sink.satisfied:
-            part = _Part(sink, begun=start > 0, may_be_empty=start > 0 or size == 0)
+            part = Part(sink, begun=start > 0, may_be_empty=start > 0 or size == 0)
             answer = await self._fetch(FetchBody(uid, start=start, count=count), part)
             if not part.came and start == 0:
                 await self._explain_absence(uid, answer)
@@ -147,8 +169,13 @@ class ImapSource:
             self._connection.abandon()
 
     def _rest(self) -> None:
+        self.ahead.drop()
         if self._keep_alive.running:
             self._keep_alive.stop()
+
+    def _live(self) -> ImapConnection | None:
+        connection = self._connection
+        return connection if connection is not None and connection.ended is None else None
 
     def _stay(self) -> None:
         if self._connection is not None and self._connection.reusable:
@@ -175,6 +202,7 @@ class ImapSource:
 
     def _refuse_another(self, connection: ImapConnection) -> None:
         if self._is_replaced(connection.mailbox):
+            self.ahead.drop()
             connection.abandon()
             raise MailboxReplaced("the mailbox was replaced upstream while this session was open; log in again")
 
@@ -203,7 +231,31 @@ class ImapSource:
         self._connection, self._mailbox = connection, opened.mailbox
         return opened
 
-    async def _fetch(self, command: FetchBody, body: "_Whole | _Part") -> Answer:
+    async def _ahead_of(self, uid: Uid) -> Held | None:
+        """What was read ahead of this message, if need be when it has arrived."""
+        if self.ahead.awaits(uid):
+            await self.ahead.arrival(uid)
+        return self.ahead.take(uid)
+
+    async def _go_on(self, uid: Uid, whole: Whole) -> None:
+        """S15: the rest over a new connection, if it is the same message still."""
+        waits = list(GO_ON_AFTER)
+        while True:
+            await deferLater(self._clock, waits.pop(0))
+            rest = Rest.of(whole)
+            try:
+                answer = await (await self._ready()).ask(FetchBody(uid, start=rest.start, count=rest.count), body=rest)
+            except UpstreamUnavailable:
+                if rest.going_on:
+                    waits = list(GO_ON_AFTER)
+                if not waits:
+                    raise
+                continue
+            if answer.ok and rest.complete:
+                return
+            raise UpstreamUnavailable("upstream was lost inside a message, and does not give the rest of it")
+
+    async def _fetch(self, command: FetchBody, body: "Whole | Part") -> Answer:
         """One retry on a new connection when the old one died before the first octet."""
         fresh = self._connection is None or self._connection.ended is not None
         try:
@@ -224,44 +276,3 @@ class ImapSource:
                     "upstream does not give this message now; try again later", detail=answer.status.text
                 )
         raise MessageGone("this message was removed from the mailbox")
-
-
-@define
-class _Whole:
-    """A whole message on its way into the sink."""
-
-    sink: Sink
-    size: int
-    begun: bool = False
-
-    def begin(self, size: int, flow: ImapConnection) -> None:
-        # An empty body of a message that is not empty is how some servers say that they cannot read it; passed on,
-        # a client would take it for the message and delete it.
-        if size > 0 or self.size == 0:
-            self.begun = True
-            self.sink.begin(flow)
-
-    def write(self, octets: bytes) -> None:
-        if self.begun:
-            self.sink.write(octets)
-
-
-@define
-class _Part:
-    """The next part of a message whose top is wanted; `begun` once the sink has begun, with this part or before."""
-
-    sink: Sink
-    begun: bool
-    may_be_empty: bool
-    came: bool = False
-    octets: int = 0
-
-    def begin(self, size: int, flow: ImapConnection) -> None:
-        self.came = size > 0 or self.may_be_empty
-        if self.came and not self.begun:
-            self.begun = True
-            self.sink.begin(flow)
-
-    def write(self, octets: bytes) -> None:
-        self.octets += len(octets)
-        self.sink.write(octets)

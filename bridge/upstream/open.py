@@ -7,6 +7,7 @@ from attrs import evolve
 from bridge.accounts.account import Account
 from bridge.config import Timeouts
 from bridge.imap.quirks import Quirk, ignore
+from bridge.maildrop.readahead import Budget
 from bridge.sasl import Credentials
 from bridge.tls import client_context
 from bridge.upstream.authenticate import log_in
@@ -18,9 +19,10 @@ from bridge.upstream.imap_source import ImapSource
 class Opener:
     """Makes the source of an account; the only thing here that knows the reactor."""
 
-    def __init__(self, reactor: Reactor, timeouts: Timeouts) -> None:
+    def __init__(self, reactor: Reactor, timeouts: Timeouts, budget: Budget | None = None) -> None:
         self._reactor = reactor
         self._timeouts = timeouts
+        self._budget = budget
 
     def source(
         self,
@@ -53,4 +55,4 @@ class Opener:
                 raise
             return connection
 
-        return ImapSource(reach, settings, self._reactor)
+        return ImapSource(reach, settings, self._reactor, self._budget)

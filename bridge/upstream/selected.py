@@ -10,7 +10,7 @@ from bridge.imap.responses import Code, Response
 class Selected:
     """`exists` None: the server has not said how many messages there are. `flags_kept`: PERMANENTFLAGS, lower case.
 
-    `changes`: how often messages were told to have gone, or come, since SELECT.
+    `changes`: how often messages were told to have gone, or come, since SELECT; `removals`: to have gone.
     `highestmodseq` (RFC 7162) and `mailbox_id` (RFC 8474) are 0 and "" where there are none.
     """
 
@@ -21,6 +21,7 @@ class Selected:
     changes: int = 0
     highestmodseq: int = 0
     mailbox_id: str = ""
+    removals: int = 0
 
     def hear(self, response: Response) -> bool:
         """True if it was news about the mailbox."""
@@ -31,10 +32,12 @@ class Selected:
             case responses.Expunged():
                 self.exists = max((self.exists or 0) - 1, 0)
                 self.changes += 1
+                self.removals += 1
             case responses.Vanished(uids, earlier=False):  # EARLIER answers SELECT: EXISTS does not count those
                 vanished = sum(last - first + 1 for first, last in uids)
                 self.exists = max((self.exists or 0) - vanished, 0)
                 self.changes += 1
+                self.removals += 1
             case _:
                 return False
         return True

@@ -1,6 +1,6 @@
 """A mailbox in memory, for tests of what stands downstream of a Source; the contract suite proves it true."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import define
 
@@ -15,7 +15,7 @@ from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint
 from bridge.maildrop.retention import Policy
-from bridge.maildrop.source import Deletion, Look, Sink
+from bridge.maildrop.source import Deletion, Held, Look, Sink
 from bridge.names import Uid, UidValidity
 
 PIECE = 8192
@@ -46,7 +46,6 @@ class FakeFlow:
     """What a sink may do with the flow; a test looks at it."""
 
     paused: bool = False
-    stopped: bool = False
 
     def pause(self) -> None:
         self.paused = True
@@ -54,8 +53,37 @@ class FakeFlow:
     def resume(self) -> None:
         self.paused = False
 
-    def stop(self) -> None:
-        self.stopped = True
+
+class FakeAhead:
+    """Implements Ahead. What is asked for is there at once. `asked`: window by window, the UIDs."""
+
+    def __init__(self, octets: Callable[[int], bytes | None], room: int) -> None:
+        self.asked: list[tuple[int, ...]] = []
+        self._octets = octets
+        self._room = room
+        self._held: dict[int, Held] = {}
+
+    @property
+    def room(self) -> int:
+        return max(self._room - sum(map(_octets, self._held.values())), 0)
+
+    def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
+        if self.room and uids:
+            self.asked.append(tuple(uids))
+            for uid in uids:
+                octets = self._octets(uid)
+                if octets:
+                    self._held[uid] = Held(octets[:part], whole=part is None or len(octets) < part)
+
+    def awaits(self, uid: Uid) -> bool:
+        return uid in self._held
+
+    def take(self, uid: Uid) -> Held | None:
+        return self._held.pop(uid, None)
+
+    def forget(self, uids: Iterable[Uid]) -> None:
+        for uid in uids:
+            self._held.pop(uid, None)
 
 
 class FakeSource:
@@ -91,6 +119,7 @@ class FakeSource:
         self.closed = False
         self.abandoned = False
         self.flow = FakeFlow()
+        self.ahead = FakeAhead(self._now, 1 << 20)
         self._listed: Listing | None = None
         self._highest = 0
 
@@ -204,9 +233,14 @@ class FakeSource:
             if message.cut_at is not None and start + PIECE > message.cut_at:
                 sink.write(message.octets[start : message.cut_at])
                 raise UpstreamUnavailable("upstream closed the connection")
-            if self.flow.stopped or (sink.satisfied and not whole):
+            if sink.satisfied and not whole:
                 return
             sink.write(message.octets[start : start + PIECE])
+
+    def _now(self, uid: int) -> bytes | None:
+        message = self.messages.get(uid)
+        refused = message is None or message.refused or message.cut_at is not None or self.fails is not None
+        return None if message is None or refused else message.octets
 
     def _delete(self, uid: int, policy: Policy) -> None:
         if uid not in self.deleted:
@@ -227,6 +261,10 @@ class FakeSource:
     def _fail(self) -> None:
         if self.fails is not None:
             raise self.fails
+
+
+def _octets(held: Held) -> int:
+    return len(held.octets)
 
 
 def _size(message: FakeMessage) -> int:

@@ -3,7 +3,6 @@
 The same promises are held against the fake, against `ImapSource` on a server in memory, and on a real Dovecot.
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -14,7 +13,6 @@ from bridge.maildrop.errors import (
     MailboxReplaced,
     MessageGone,
     RetrievalRefused,
-    Trouble,
     UpstreamUnavailable,
     UpstreamUnsuitable,
 )
@@ -212,16 +210,6 @@ class Contract:
             pass
         else:
             raise AssertionError("it gives ids")
-
-    async def test_a_receiver_that_stops_is_not_written_to_and_stops_nobody_else(self) -> None:
-        source, sizes, uids = await self.full()
-        taken = Taken(first=lambda flow: flow.stop())
-        with contextlib.suppress(Trouble):
-            await self.stage.do(source.stream(Uid(uids[1]), taken, sizes[uids[1]]))
-        assert len(taken.pieces) == 1
-        taken = Taken()
-        await self.stage.do(source.stream(Uid(uids[0]), taken, sizes[uids[0]]))
-        assert taken.octets == self.messages[0]
 
     async def test_ending_never_fails(self) -> None:
         never_opened = self.stage.source()

@@ -14,6 +14,7 @@ from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Look, Sink
 from bridge.names import SessionId, Uid, UidValidity
 from bridge.sasl import Credentials
+from tests.contracts.fake_source import FakeAhead
 
 PASSWORD = b"right password"
 
@@ -31,6 +32,7 @@ class Upstream:
         self.faults: dict[str, BaseException] = {}
         self.held: dict[str, Deferred[None]] = {}
         self.slow = False
+        self.room = 0  # octets that a session may hold ahead
         self.deletion: Deletion | None = None
         self.seen: set[int] = set()
         self.deleted_at: list[int] = []
@@ -74,14 +76,12 @@ class MemoryFlow:
         if ready is not None:
             ready.callback(None)
 
-    def stop(self) -> None:
-        self.told.append("stop")
-
 
 class MemorySource:
     def __init__(self, upstream: Upstream, welcome: bool) -> None:
         self.ended: list[str] = []
         self.flows: list[MemoryFlow] = []
+        self.ahead = FakeAhead(upstream.messages.get, upstream.room)
         self._upstream = upstream
         self._welcome = welcome
 

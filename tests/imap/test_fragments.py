@@ -153,27 +153,27 @@ def test_pieces_and_literals_of_one_response_count_together() -> None:
 def test_what_is_open_is_known() -> None:
     fragments = Fragments()
 
-    def state() -> tuple[int, bool, bool]:
-        return fragments.body_left, fragments.at_rest, fragments.unread
+    def state() -> tuple[bool, bool]:
+        return fragments.at_rest, fragments.unread
 
-    assert state() == (0, True, False)
+    assert state() == (True, False)
     fragments.add(b"* 1 FETCH (BODY[] {10}\r\n123")
-    assert state() == (0, False, True)
+    assert state() == (False, True)
     fragments.next()
-    assert state() == (10, False, True)
+    assert state() == (False, True)
     fragments.next()
-    assert state() == (7, False, False)
+    assert state() == (False, False)
     fragments.add(b"4567890 X {3}\r\n1")
     while fragments.next():
         pass
-    assert state() == (0, False, False)
+    assert state() == (False, False)
     fragments.add(b"23)\r\n* O")
     while fragments.next():
         pass
-    assert state() == (0, False, True)
+    assert state() == (False, True)
     fragments.add(b"K\r\n")
     assert fragments.next() == Text(b"* OK")
-    assert state() == (0, True, False)
+    assert state() == (True, False)
 
 
 def test_whole_lines_can_be_taken_at_once_between_responses_only() -> None:

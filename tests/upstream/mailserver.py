@@ -48,6 +48,7 @@ class Store:
     says_uidnext: bool = True  # in SELECT; Courier does not
     most: int | None = None  # messages that one command deals with (MESSAGELIMIT, RFC 9738)
     faults: dict[int, Fault] = field(factory=dict)
+    cuts_bodies: int = 0  # how many more answers with mail in them break off in the middle
     edit: Callable[[str, bytes], bytes] = lambda _, answer: answer
     exchanges: int = 0
     commands: list[str] = field(factory=list)
@@ -123,6 +124,9 @@ class MailServer(Protocol):
     def _answer(self, text: str, carry_out: Callable[[], bytes]) -> None:
         fault = self._store.faults.get(self._store.exchanges)
         self._store.exchanges += 1
+        if "BODY.PEEK[]" in text and self._store.cuts_bodies:
+            self._store.cuts_bodies -= 1
+            fault = Fault.CUT_INSIDE
         tag = self._tag or "*"
         match fault:
             case Fault.CUT_BEFORE:

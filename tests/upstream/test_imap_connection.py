@@ -28,7 +28,7 @@ from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.names import Uid
-from bridge.upstream import imap_answers, imap_connection
+from bridge.upstream import imap_answers
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from tests.upstream.network import End, Network, NetworkTestCase, Running
 from tests.upstream.scripted import Scripted
@@ -449,26 +449,6 @@ class FlowTest(Line):
         following = self.ask(Noop())
         self.say(b"A2 OK\r\n")
         self.assertTrue(following.result().ok)
-
-    def test_a_small_rest_that_nobody_wants_is_read_over(self) -> None:
-        self.ready()
-        asked = self.ask(FetchBody(Uid(7)), body=(body := Body()))
-        rest = imap_connection.DRAIN_AT_MOST
-        self.say(b"* 1 FETCH (UID 7 BODY[] {%d}\r\nmail" % (rest + 4))
-        self.connection.pause()
-        self.connection.stop()
-        self.say(b"x" * rest + b")\r\nA1 OK\r\n")
-        self.assertTrue(asked.result().ok)
-        self.assertEqual(body.octets, 4)
-        self.assertTrue(self.connection.reusable)
-
-    def test_a_large_rest_that_nobody_wants_costs_the_connection(self) -> None:
-        self.ready()
-        asked = self.ask(FetchBody(Uid(7)), body=Body())
-        self.say(b"* 1 FETCH (UID 7 BODY[] {%d}\r\nmail" % (imap_connection.DRAIN_AT_MOST + 5))
-        self.connection.stop()
-        self.network.settle()
-        self.assertEnded(asked, "given up")
 
     def test_pausing_what_has_ended_is_harmless(self) -> None:
         self.ready()

@@ -109,7 +109,7 @@ class EveryExchangeTest(NetworkTestCase):
                     self.assertEqual(
                         taken.octets, session.store.inbox.messages[uid].octets if uid == 4 else MAIL[uid - 1], where
                     )
-                self.assertLessEqual(taken.begun, 1, where)
+                self.assertLessEqual(taken.begun, 2, where)  # again where it went on over a new connection
             self.assertDeletionTrue(session.store, outcome, kind, where)
         print(f"{count} cut points")
         self.assertGreater(count, 900)
