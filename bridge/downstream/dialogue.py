@@ -89,6 +89,7 @@ class Dialogue:
         self._clock = clock
         self._emit = emit
         self._rules = rules
+        self._retrieval: Retrieval | None = None  # from the login on
         self._exchange: sasl.ServerExchange | None = None
         self._after_challenge = b""
         self._refusals = 0
@@ -106,6 +107,10 @@ class Dialogue:
 
     def _answer(self, request: Request) -> Answer:
         match request:
+            case commands.Retr(number) if self._retrieval is not None:
+                return self._retrieval.retrieve(number)
+            case commands.Top(number, lines) if self._retrieval is not None:
+                return self._retrieval.top(number, lines)
             case Refused(text, code, fatal):
                 self._exchange = None
                 self._after_challenge = b""
@@ -243,10 +248,6 @@ class Dialogue:
                 return blocks(_messages(drop.count), (f"{n} {uidl}".encode("ascii") for n, uidl in drop.uidls()))
             case commands.Uidl(int(number)):
                 return ok(f"{number} {drop.uidl(number)}")
-            case commands.Retr(number):
-                return self._retrieval.retrieve(number)
-            case commands.Top(number, lines):
-                return self._retrieval.top(number, lines)
             case commands.Dele(number):
                 drop.mark(number)
                 self.did.marked += 1

@@ -88,6 +88,8 @@ class Outflow:
         tcp.registerProducer(_Drain(self), streaming=False)
 
     def write(self, data: bytes) -> None:
+        if not (self.disconnecting or self.outstanding):
+            data = self._at_once(data)
         if self.disconnecting or not data:
             return
         self.outstanding += len(data)
@@ -95,6 +97,16 @@ class Outflow:
         if self.outstanding > HIGH and self._producer is not None and not self._paused:
             self._paused = True
             self._producer.pauseProducing()
+
+    def _at_once(self, data: bytes) -> bytes:
+        """Where nothing waits before it, the socket is asked to take it now: the rest, for which the transport waits.
+
+        Twisted writes in its next turn only; without that turn a short reply costs half as much.
+        """
+        try:
+            return data[self._tcp.getHandle().send(data) :]
+        except OSError:  # it takes nothing now; or it is closed, which the transport finds out and tells
+            return data
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))

@@ -11,11 +11,12 @@ from bridge.downstream.refusals import refused
 from bridge.events import Emit, UpstreamLost
 from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, Trouble
 from bridge.maildrop.readahead import Way
+from bridge.maildrop.source import Held
 from bridge.names import MessageNumber, SessionId
 from bridge.pop3.commands import Quit, Retr, Top
 from bridge.pop3.replies import ok
 from bridge.pop3.server import Server
-from bridge.pop3.stuffing import MessageOctets
+from bridge.pop3.stuffing import MessageOctets, top_of_message, whole_message
 from bridge.postoffice.visit import Visit
 
 GONE_AT_MOST = 3
@@ -68,11 +69,9 @@ class Retrieval:
         held = self._visit.read_ahead(number, Way.WHOLE, self._retrievals)
         if held is None or not held.whole:
             return self._retrieve(number, size)
-        message = MessageOctets(nul=self._nul)
-        octets = message.feed(held.octets)
-        reply = b"+OK %d octets\r\n%b%b" % (size, octets, message.end())
-        self._retrieved(number, message.octets)
-        return reply
+        message, octets = whole_message(held.octets, self._nul)
+        self._retrieved(number, octets)
+        return b"+OK %d octets\r\n%b" % (size, message)
 
     def top(self, number: MessageNumber, lines: int) -> "bytes | Coroutine[Any, Any, bytes | Cut]":
         # A line has an octet at least: so many lines are the whole message, and it is sent as RETR sends it.
@@ -81,13 +80,18 @@ class Retrieval:
         held = self._visit.read_ahead(number, way, said)
         if held is None:
             return self._top(number, lines, whole=whole)
-        message = MessageOctets(lines=None if whole else lines, nul=self._nul)
-        octets = message.feed(held.octets)
-        if not (held.whole or message.complete):
+        top = self._top_of(held, lines, whole=whole)
+        if top is None:
             return self._top(number, lines, whole=whole)
-        reply = b"+OK top of the message\r\n%b%b" % (octets, message.end())
-        self._topped(number, message.octets, whole=whole)
-        return reply
+        message, octets = top
+        self._topped(number, octets, whole=whole)
+        return b"+OK top of the message\r\n%b" % message
+
+    def _top_of(self, held: Held, lines: int, *, whole: bool) -> tuple[bytes, int] | None:
+        """None where what is held is too little."""
+        if not whole:
+            return top_of_message(held.octets, lines, self._nul, whole=held.whole)
+        return whole_message(held.octets, self._nul) if held.whole else None
 
     async def _retrieve(self, number: MessageNumber, size: int) -> "bytes | Cut":
         delivery = Delivery(self._line, ok(f"{size} octets"), MessageOctets(nul=self._nul))

@@ -53,9 +53,20 @@ class Maildrop:
         """As LIST shows it."""
         return self._sizes[self._place(number)]
 
+    def read(self, number: MessageNumber) -> tuple[Uid, int]:
+        """UID and size of a message that is to be read."""
+        place = self._place(number)
+        return Uid(self._uids[place]), self._sizes[place]
+
     def listed_size(self, number: MessageNumber) -> int:
         """RFC822.SIZE, as upstream gave it."""
-        return self._listing.sizes[bisect_left(self._listing.uids, self.uid(number))]
+        return self._listed_size(self._place(number))
+
+    def readable(self, number: MessageNumber) -> int | None:
+        """The same, or None of a number that names no message, or a deleted one."""
+        if not 0 < number <= len(self._uids) or self._marked[number - 1]:
+            return None
+        return self._listed_size(number - 1)
 
     def uid(self, number: MessageNumber, *, marked: bool = False) -> Uid:
         """`marked`: also of one that is deleted."""
@@ -118,8 +129,14 @@ class Maildrop:
             return column
         return compress(column, map(not_, self._marked)) if self.count else ()
 
+    def _listed_size(self, place: int) -> int:
+        listing = self._listing
+        if self._uids is not listing.uids:
+            place = bisect_left(listing.uids, self._uids[place])
+        return listing.sizes[place]
+
     def _place(self, number: MessageNumber) -> int:
-        if not 1 <= number <= len(self):
+        if not 0 < number <= len(self._uids):
             raise NoSuchMessage(f"no message {number}, there are {len(self)}")
         if self._marked[number - 1]:
             raise MessageMarked(f"message {number} is deleted")

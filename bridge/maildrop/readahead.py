@@ -5,11 +5,11 @@ second step: the next messages are asked for in one window, which doubles each t
 no guessing. One window at a time is on its way; the next is asked for when half of what it may bring lies ahead.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from itertools import count, islice
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from bridge.names import MessageNumber
 
@@ -35,10 +35,15 @@ class Way(Enum):
 
 @frozen
 class Step:
-    """What a command calls for: messages to `ask` for ahead, and those held that it went past, to be forgotten."""
+    """What a command calls for: messages to `ask` for ahead, each with what it takes in octets, and those held that it
+    went past, to be forgotten.
+    """
 
-    ask: Sequence[MessageNumber] = ()
+    ask: Mapping[MessageNumber, int] = field(factory=dict)
     forget: Sequence[MessageNumber] = ()
+
+
+NOTHING = Step()
 
 
 class Walk:
@@ -56,6 +61,7 @@ class Walk:
         self._window = FIRST_WINDOW
         self._ahead: dict[MessageNumber, int] = {}  # asked for and not read yet, in the order of the walk
         self._octets = 0  # of these
+        self._low = 0  # the octets ahead at which more is asked for
         self._edge = 0  # how far has been asked for
 
     def step(
@@ -64,7 +70,7 @@ class Walk:
         way: Way,
         *,
         here: bool,
-        room: int,
+        room: Callable[[], int],
         pipelined: Callable[[], Iterable[MessageNumber]],
     ) -> Step:
         """The client reads this message now, and has said already that it will read those `pipelined`.
@@ -72,14 +78,23 @@ class Walk:
         `here`: it is held or on its way. `room`: octets that may be asked for now.
         """
         forget = self._arrive(number, way, here=here)
-        if self._octets * 2 > min(self._window, self._octets + room) or not room:
-            return Step((), tuple(forget))
-        ask = self._chosen(pipelined(), room, room)
-        if self._direction and self._octets * 2 <= self._window:
-            ask += self._guessed(room - sum(map(self._ahead.__getitem__, ask)))
-        return Step(tuple(ask), tuple(forget))
+        if self._octets > self._low:
+            return NOTHING if not forget else Step(forget=forget)
+        return self._asked(forget, room(), pipelined)
 
-    def _arrive(self, number: MessageNumber, way: Way, *, here: bool) -> list[MessageNumber]:
+    def _asked(
+        self, forget: Sequence[MessageNumber], room: int, pipelined: Callable[[], Iterable[MessageNumber]]
+    ) -> Step:
+        ask: dict[MessageNumber, int] = {}
+        if room and self._octets <= room:
+            room -= self._choose(ask, pipelined(), room, room)
+            if self._direction and self._octets * 2 <= self._window:
+                self._guess(ask, room)
+            # Where there is nothing to ask for it is not looked for at each step.
+            self._low = (self._window if ask else self._octets) // 2
+        return Step(ask, forget)
+
+    def _arrive(self, number: MessageNumber, way: Way, *, here: bool) -> Sequence[MessageNumber]:
         direction = number - self._last
         expected = way is self._way and (number in self._ahead or direction in {1, -1})
         if not expected or not here:
@@ -96,15 +111,20 @@ class Walk:
         self._way, self._last = way, number
         return forget
 
-    def _leave(self) -> list[MessageNumber]:
+    def _leave(self) -> Sequence[MessageNumber]:
         """The client went elsewhere, or what was held is gone."""
-        left = list(self._ahead)
+        left = tuple(self._ahead)
         self._ahead.clear()
         self._octets = 0
         return left
 
-    def _pass(self, number: MessageNumber) -> list[MessageNumber]:
+    def _pass(self, number: MessageNumber) -> Sequence[MessageNumber]:
         """Up to this one, which is read now, everything is behind the client."""
+        if next(iter(self._ahead), None) == number:
+            self._octets -= self._ahead.pop(number)
+            return ()
+        if number not in self._ahead:
+            return ()
         passed = []
         for one in self._ahead:
             passed.append(one)
@@ -112,32 +132,28 @@ class Walk:
                 break
         for one in passed:
             self._octets -= self._ahead.pop(one)
-        return passed[:-1]
+        return tuple(passed[:-1])
 
-    def _guessed(self, room: int) -> list[MessageNumber]:
+    def _guess(self, ask: dict[MessageNumber, int], room: int) -> None:
         numbers = count(self._edge + self._direction, self._direction)
-        asked = self._chosen(map(MessageNumber, numbers), self._window, room)
-        if asked:
+        if self._choose(ask, map(MessageNumber, numbers), self._window, room):
             self._window = min(2 * self._window, LARGEST_WINDOW)
-        return asked
 
-    def _chosen(self, numbers: Iterable[MessageNumber], octets: int, room: int) -> list[MessageNumber]:
-        """The first of these, as many as fit in so many octets; one at least, if there is room."""
+    def _choose(self, ask: dict[MessageNumber, int], numbers: Iterable[MessageNumber], octets: int, room: int) -> int:
+        """Add the first of these, as many as fit in so many octets; one at least, if there is room. Octets added."""
         assert self._way is not None
-        asked: list[MessageNumber] = []
-        octets = min(octets, room)
-        for number in islice(numbers, MOST_MESSAGES):
+        added, octets = 0, min(octets, room)
+        for number in islice(numbers, MOST_MESSAGES - len(ask)):
             cost = self._cost(number, self._way)
-            if cost is None or cost > (octets if asked else room):
+            if cost is None or added + cost > (octets if added else room):
                 break
             if number in self._ahead or number == self._last:
                 continue
-            octets -= cost
-            asked.append(number)
-            self._ahead[number] = cost
-            self._octets += cost
+            added += cost
+            ask[number] = self._ahead[number] = cost
             self._edge = number
-        return asked
+        self._octets += added
+        return added
 
 
 @define

@@ -52,7 +52,6 @@ class Ahead(Protocol):
     What is given is what the message was at a moment when upstream had not told yet that messages are gone (S14).
     """
 
-    @property
     def room(self) -> int:
         """Octets that may be asked for now; 0 while others are on their way, and where nothing is read ahead."""
 

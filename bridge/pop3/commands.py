@@ -154,12 +154,33 @@ class Malformed:
     reason: str
 
 
+# A command about one message as nearly every program writes it; 9 digits are below LARGEST_NUMBER.
+_PLAIN = re.compile(rb"(RETR|DELE|LIST|UIDL|TOP) ([1-9][0-9]{0,8})(?: ([0-9]{1,9}))?")
+_PLAIN_VERBS: dict[bytes, Callable[[MessageNumber], Command]] = {
+    b"RETR": Retr,
+    b"DELE": Dele,
+    b"LIST": List,
+    b"UIDL": Uidl,
+}
+
 _WORD = re.compile(rb"[^ \t]+")
 # RFC 4422, section 3.1: 1 to 20 letters, digits, hyphens and underscores.
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 _LANGUAGE = re.compile(rb"[A-Za-z0-9-]{1,64}|\*")
 _LONGEST_LINE_COUNT = 20
 _BLANKS = b" \t"
+
+
+def parse_plain(line: bytes) -> Command | None:
+    """A command about one message that needs no tolerance: what `parse` makes of it too, in less time. None: ask it."""
+    plain = _PLAIN.fullmatch(line)
+    if plain is None:
+        return None
+    verb, number, lines = plain.groups()
+    if lines is None:
+        make = _PLAIN_VERBS.get(verb)
+        return make(MessageNumber(int(number))) if make is not None else None
+    return Top(MessageNumber(int(number)), int(lines)) if verb == b"TOP" else None
 
 
 def parse(line: bytes) -> Command | Malformed:

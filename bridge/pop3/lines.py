@@ -4,6 +4,8 @@ Nothing here waits, and nothing beyond the limit is looked at: a line without an
 too long, and what hostile input costs is in proportion to what was sent.
 """
 
+from collections.abc import Iterator
+
 from bridge.violation import ProtocolViolation
 
 
@@ -28,9 +30,9 @@ class Lines:
         """Up to `limit` octets that wait, untouched: enough to see which command is coming."""
         return bytes(self._octets[:limit])
 
-    def waiting(self) -> list[bytes]:
+    def waiting(self) -> Iterator[bytes]:
         """The lines that are here, without their ends, untouched."""
-        return [line.removesuffix(b"\r") for line in bytes(self._octets).split(b"\n")[:-1]]
+        return (line.removesuffix(b"\r") for line in bytes(self._octets).split(b"\n")[:-1])
 
     def take(self, limit: int) -> bytes | None:
         """The next line without its end, or None: not here yet. `limit` counts the line's end (RFC 2449, section 4)."""

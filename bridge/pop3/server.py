@@ -34,6 +34,7 @@ from bridge.pop3.commands import (
     decode_initial,
     decode_response,
     parse,
+    parse_plain,
     tolerances,
 )
 from bridge.pop3.lines import Lines
@@ -171,7 +172,7 @@ class Server:
     def pipelined(self) -> Iterator[Command]:
         """What the client has said behind the command that is being answered, up to what is no command; untouched."""
         for line in self._lines.waiting():
-            command = parse(line)
+            command = parse_plain(line) or parse(line)
             if isinstance(command, Malformed):
                 return
             yield command
@@ -230,6 +231,9 @@ class Server:
         return self._malformed("the response is not base64") if octets is None else SaslResponse(octets)
 
     def _request(self, line: bytes) -> Request:
+        if self.state is State.TRANSACTION and (plain := parse_plain(line)) is not None:
+            self._bad_in_a_row = 0
+            return plain
         command = parse(line)
         if isinstance(command, Malformed):
             return self._malformed(command.reason)

@@ -14,6 +14,41 @@ _CRLF = b"\r\n"
 _HEADER_END = b"\n\r\n"
 
 
+def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
+    """What to send for a message that is here as a whole, terminator included; and its size as a client sees it.
+
+    The same as `MessageOctets` makes of it.
+    """
+    if nul is not None and b"\0" in octets:
+        octets = octets.replace(b"\0", nul)
+    if octets.count(b"\n") != octets.count(_CRLF):
+        octets = _with_crlf(octets)
+    if octets and not octets.endswith(b"\n"):
+        octets += _CRLF
+    size = len(octets)
+    if b"." in octets:
+        octets = octets.replace(b"\n.", b"\n..")
+        if octets.startswith(b"."):
+            octets = b"." + octets
+    return octets + TERMINATOR, size
+
+
+def top_of_message(octets: bytes, lines: int, nul: bytes | None = None, *, whole: bool) -> tuple[bytes, int] | None:
+    """The same for TOP, from a message or (not `whole`) its beginning; None where that is too little."""
+    end = octets.find(_HEADER_END) + len(_HEADER_END)
+    plain = end >= len(_HEADER_END) and octets.find(b"\n\n", 0, end) < 0 and octets[:1] not in b"\r\n"
+    if plain:  # as nearly every message is: a header, its end in CRLF
+        for _ in range(lines):
+            end = octets.find(b"\n", end) + 1
+            if not end:
+                break
+        if end:
+            return whole_message(octets[:end], nul)
+    message = MessageOctets(lines=lines, nul=nul)
+    begun = message.feed(octets)
+    return (begun + message.end(), message.octets) if whole or message.complete else None
+
+
 class MessageOctets:
     """One message on its way, in chunks of any size; the cuts between them make no difference.
 

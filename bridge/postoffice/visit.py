@@ -12,11 +12,11 @@ from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account
 from bridge.events import Emit, MessageLooping, SeenNotMarked, StateTroubled
-from bridge.maildrop.errors import Lasting, StateUnavailable, Trouble
+from bridge.maildrop.errors import StateUnavailable, Trouble
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Fingerprint, Memory
-from bridge.maildrop.readahead import FIRST_PART, Walk, Way
+from bridge.maildrop.readahead import FIRST_PART, NOTHING, Walk, Way
 from bridge.maildrop.source import Held, Sink, Source
 from bridge.names import MessageNumber, Uid
 from bridge.postoffice.deletions import Deletions, Outcome
@@ -52,13 +52,20 @@ class Visit:
     _left_over: Sequence[Entry] = ()
     _sizes: dict[int, int] = field(factory=dict)
     _read: set[int] = field(factory=set)
-    _next: Sequence[MessageNumber] = ()
+    _next: Mapping[MessageNumber, int] = field(factory=dict)
     _walk: Walk = field(init=False)
+    _marks: bool = field(init=False)
+    _marks_by_top: bool = field(init=False)
+    _login: int = field(init=False)
     _handed_over: bool = False
     _lost: bool = False
 
     def __attrs_post_init__(self) -> None:
+        settings = self.account.passthrough
         self._walk = Walk(self._cost)
+        self._marks = settings.seen == "retrieved"
+        self._marks_by_top = self._marks and settings.top_counts
+        self._login = hash((self.account.name, self.account.viewer, self._memory.incarnation))
 
     def read_ahead(
         self, number: MessageNumber, way: Way, pipelined: Callable[[], Iterable[MessageNumber]]
@@ -68,8 +75,9 @@ class Visit:
         held = ahead.take(uid)
         here = held is not None or ahead.awaits(uid)
         step = self._walk.step(number, way, here=here, room=ahead.room, pipelined=pipelined)
-        if step.forget:
-            ahead.forget(map(self._uid, step.forget))
+        if step is NOTHING:
+            return held
+        ahead.forget(map(self._uid, step.forget))
         self._next = step.ask
         if held is not None:
             self._ask_ahead(way)
@@ -91,30 +99,27 @@ class Visit:
         await asked
 
     def _ask_ahead(self, way: Way) -> None:
-        asked, self._next = self._next, ()
+        asked, self._next = self._next, {}
         if asked:
             part = FIRST_PART if way is Way.TOPS else None
-            self.source.ahead.ask({self._uid(number): self._cost(number, way) or 0 for number in asked}, part)
+            self.source.ahead.ask({self._uid(number): cost for number, cost in asked.items()}, part)
 
     def _uid(self, number: MessageNumber) -> Uid:
         """Also of a message that was deleted since it was read ahead."""
         return self.maildrop.uid(number, marked=True)
 
     def _cost(self, number: MessageNumber, way: Way) -> int | None:
-        try:
-            size = self.maildrop.listed_size(number)
-        except Lasting:
-            return None
-        return min(size, FIRST_PART) if way is Way.TOPS else size
+        size = self.maildrop.readable(number)
+        return FIRST_PART if way is Way.TOPS and size is not None and size > FIRST_PART else size
 
     def delivered(self, number: MessageNumber, octets: int, *, by_top: bool) -> None:
         """The whole message went out in so many octets, before dot-stuffing."""
-        uid, settings = self.maildrop.uid(number), self.account.passthrough
-        if octets != self.maildrop.size(number):
+        uid, size = self.maildrop.read(number)
+        if octets != size:
             self._sizes[uid] = octets
-        if settings.seen == "retrieved" and (settings.top_counts or not by_top):
+        if self._marks_by_top if by_top else self._marks:
             self._read.add(uid)
-        times = self._loops.retrieved(str(self.account.name), self.account.viewer, self.maildrop.uidl(number))
+        times = self._loops.retrieved((self._login, uid))
         if times is not None:
             self._emit(MessageLooping(str(self.account.name), str(self.maildrop.uidl(number)), times))
 

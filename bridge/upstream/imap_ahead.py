@@ -36,7 +36,6 @@ class ImapAhead:
         self._waiter: Deferred[None] | None = None
         self._waited_for = 0
 
-    @property
     def room(self) -> int:
         return 0 if self._window else self._budget.share(self._octets)
 
@@ -53,15 +52,18 @@ class ImapAhead:
         connection.ask(FetchBodies(now, part), messages=self).addBoth(self._window_ends)
 
     def awaits(self, uid: Uid) -> bool:
-        self._check()
         return uid in self._held or uid in self._waiting
 
     def take(self, uid: Uid) -> Held | None:
+        if not self._held:
+            return None
         self._check()
         held = self._held.pop(uid, None)
         if held is not None:
-            self._octets -= len(held.octets)
-            self._count()
+            octets = len(held.octets)
+            self._octets -= octets
+            self._counted -= octets
+            self._budget.used -= octets
         return held
 
     def arrival(self, uid: Uid) -> "Deferred[None]":

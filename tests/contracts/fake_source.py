@@ -60,30 +60,33 @@ class FakeAhead:
     def __init__(self, octets: Callable[[int], bytes | None], room: int) -> None:
         self.asked: list[tuple[int, ...]] = []
         self._octets = octets
-        self._room = room
+        self._left = room
         self._held: dict[int, Held] = {}
 
-    @property
     def room(self) -> int:
-        return max(self._room - sum(map(_octets, self._held.values())), 0)
+        return max(self._left, 0)
 
     def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
-        if self.room and uids:
+        if self.room() and uids:
             self.asked.append(tuple(uids))
             for uid in uids:
                 octets = self._octets(uid)
                 if octets:
+                    self.take(uid)
                     self._held[uid] = Held(octets[:part], whole=part is None or len(octets) < part)
+                    self._left -= len(octets[:part])
 
     def awaits(self, uid: Uid) -> bool:
         return uid in self._held
 
     def take(self, uid: Uid) -> Held | None:
-        return self._held.pop(uid, None)
+        held = self._held.pop(uid, None)
+        self._left += len(held.octets) if held is not None else 0
+        return held
 
     def forget(self, uids: Iterable[Uid]) -> None:
         for uid in uids:
-            self._held.pop(uid, None)
+            self.take(uid)
 
 
 class FakeSource:
@@ -261,10 +264,6 @@ class FakeSource:
     def _fail(self) -> None:
         if self.fails is not None:
             raise self.fails
-
-
-def _octets(held: Held) -> int:
-    return len(held.octets)
 
 
 def _size(message: FakeMessage) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.pop3.stuffing import MessageOctets
+from bridge.pop3.stuffing import MessageOctets, top_of_message, whole_message
 
 NASTY = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"x", b"\0", b"A: b", b"\r\n.\r\n", b"\xe4"])).map(
     b"".join
@@ -168,3 +168,31 @@ def test_ordinary_mail_passes_untouched() -> None:
     text = b"Dots. In. The. Middle.\r\n" * 100
     assert message.feed(text) is text
     assert message.octets == len(chunk) + len(text)
+
+
+OCTETS = st.lists(
+    st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"a", b"\0", b"\r\n.", b"\n\n", b"\r\n\r\n", b"Subject: x"]),
+    max_size=14,
+).map(b"".join)
+
+
+@given(OCTETS, st.sampled_from([None, b"\x80"]))
+def test_a_message_that_is_here_as_a_whole_is_sent_as_one_that_comes_in_pieces(
+    octets: bytes, nul: bytes | None
+) -> None:
+    message = MessageOctets(nul=nul)
+    sent = message.feed(octets) + message.end()
+    assert whole_message(octets, nul) == (sent, message.octets)
+
+
+@given(OCTETS, st.integers(0, 5), st.sampled_from([None, b"\x80"]), st.integers(0, 40))
+def test_so_is_its_top_and_too_little_of_it_is_known_for_too_little(
+    octets: bytes, lines: int, nul: bytes | None, held: int
+) -> None:
+    message = MessageOctets(lines=lines, nul=nul)
+    sent = message.feed(octets) + message.end()
+    assert top_of_message(octets, lines, nul, whole=True) == (sent, message.octets)
+    beginning = top_of_message(octets[:held], lines, nul, whole=False)
+    assert beginning in (None, (sent, message.octets))
+    if message.complete:
+        assert top_of_message(octets, lines, nul, whole=False) is not None
