@@ -189,3 +189,22 @@ def test_dovecot_keeps_mail_in_other_formats(storage: str) -> None:
         mailbox = server.new_mailbox()
         uids = [uid for _, uid in mailbox.seed(MESSAGES)]
         assert list(mailbox.raw_bodies()) == uids
+
+
+def test_dovecot_by_index_keeps_a_mailbox_made_anew_apart_from_the_one_before() -> None:
+    """By name, in Dovecot 2.3, the STORE below is a SERVERBUG that unlinks the new mailbox's index under its users."""
+    with dovecot(layout="index") as server:
+        mailbox = server.new_mailbox()
+        with mailbox.connect() as user, mailbox.connect() as late:
+            user.create("Work")
+            user.append("Work", "", "", MESSAGES[0])
+            late.select("Work")
+            user.delete("Work")
+            user.create("Work")
+            user.append("Work", "", "", MESSAGES[1])
+            status, [text] = late.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+            assert status == "NO"
+            assert b"Mailbox was deleted under us" in text
+            assert user.append("Work", "", "", MESSAGES[2])[0] == "OK"
+        assert mailbox.flags("Work") == {1: set(), 2: set()}
+        assert mailbox.raw_bodies("Work") == {1: MESSAGES[1], 2: MESSAGES[2]}

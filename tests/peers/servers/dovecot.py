@@ -148,6 +148,7 @@ class Dovecot(ManyUsersServer):
         extra: str = "",
         tls: Certificate | None = None,
         format: Format = "maildir",  # noqa: A002 - the word Dovecot's users know it by
+        layout: str = "",
         connections: int = 200,
         mechanisms: str = "plain login xoauth2 oauthbearer",
     ) -> None:
@@ -172,7 +173,9 @@ class Dovecot(ManyUsersServer):
             pop3_port=self.pop3_port,
             mechanisms=mechanisms,
             connections=connections,
-            location=f"{format}:~/{format}" + (":INBOX=~/inbox" if format == "mbox" else ""),
+            location=f"{format}:~/{format}"
+            + (":INBOX=~/inbox" if format == "mbox" else "")
+            + (f":LAYOUT={layout}" if layout else ""),
         )
         text += _TLS.format(directory=directory) if tls else "ssl = no\n"
         if capability is not None:
@@ -253,6 +256,7 @@ def dovecot(
     extra: str = "",
     tls: Certificate | None = None,
     format: Format = "maildir",  # noqa: A002 - as in Dovecot
+    layout: str = "",
     connections: int = 200,
     mechanisms: str = "plain login xoauth2 oauthbearer",
 ) -> Iterator[Dovecot]:
@@ -260,6 +264,8 @@ def dovecot(
 
     capability: all that CAPABILITY shows after login (the commands still work); extra: further configuration;
     tls: gives STARTTLS and `tls_port`; connections: how many one user may have from one address.
+    layout: how mailboxes are named on the disk, "" is the format's own way; with "index" each has a folder with a name
+    of its own, and one made anew under an old name shares nothing with the one before.
     directory: where its log is copied at the end; it lives in a short-lived one of its own.
     """
     own = Path(tempfile.mkdtemp(prefix="dovecot-"))
@@ -270,6 +276,7 @@ def dovecot(
             extra=extra,
             tls=tls,
             format=format,
+            layout=layout,
             connections=connections,
             mechanisms=mechanisms,
         )

@@ -4,7 +4,7 @@ import contextlib
 import imaplib
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Event
 
 from attrs import define, field
@@ -17,10 +17,6 @@ WORK = "Work"
 ELSEWHERE = "Elsewhere"
 TRASH = "Trash"
 _TRIES = 60
-_BESIDE_ITSELF = re.compile(rb"deleted under us|SERVERBUG")
-"""Dovecot 2.3 says so at times, and as long as a connection lasts, of a mailbox made anew while others still hold the
-one before open.
-"""
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
 _UID = re.compile(rb"UID (\d+)")
 
@@ -31,31 +27,14 @@ class Missing(Exception):
 
 @define
 class Onlooker:
-    """A connection that changes nothing, and is made again when the server ends it. Each text is fetched once."""
+    """A connection that changes nothing. Each text is fetched once."""
 
-    connect: Callable[[], imaplib.IMAP4]
-    imap: imaplib.IMAP4 = field(init=False)
+    imap: imaplib.IMAP4
     _texts: dict[tuple[str, int, int], bytes] = field(factory=dict, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.imap = self.connect()
 
     def read(self, mailbox: str = WORK) -> dict[int, Seen]:
         """Every message by its UID."""
-        for _ in range(_TRIES):
-            try:
-                return self._read(mailbox)
-            except imaplib.IMAP4.abort as ended:
-                if not _BESIDE_ITSELF.search(str(ended).encode()):
-                    raise
-            Event().wait(0.01)
-            self.imap = self.connect()
-        raise Missing(f"{mailbox}: the server ends every connection that reads it")
-
-    def _read(self, mailbox: str) -> dict[int, Seen]:
         status, text = self.imap.select(mailbox, readonly=True)
-        if _BESIDE_ITSELF.search(text[0] or b""):
-            raise self.imap.abort(text[0])
         if status != "OK":
             raise Missing(f"{mailbox}: {text!r}")
         validity = int(_only(self.imap.response("UIDVALIDITY")[1]))
@@ -94,11 +73,7 @@ class ImapUser:
         """Appends them with their dates and these flags, each in one write."""
         for letter, flags in letters:
             head = f'{mailbox} ({" ".join(sorted(flags))}) "{letter.date}" {{{len(letter.octets)}+}}\r\n'
-            for _ in range(_TRIES):
-                line = self._append(head.encode() + letter.octets)
-                if not _BESIDE_ITSELF.search(line):
-                    break
-                Event().wait(0.01)
+            line = self._append(head.encode() + letter.octets)
             assert line.startswith(b"OK"), line
 
     def _append(self, octets: bytes) -> bytes:

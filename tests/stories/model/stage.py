@@ -186,7 +186,7 @@ def stage(world: World, policy: str, way: str = "") -> Stage:
     mailbox = world.server.new_mailbox()
     stack = contextlib.ExitStack()
     try:
-        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(lambda: connected(mailbox, stack))
+        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(connected(mailbox, stack))
         for name in (WORK, ELSEWHERE):
             user.create(name)
         with contextlib.suppress(Missing):

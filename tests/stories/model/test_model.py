@@ -6,6 +6,7 @@ examples are tried on each server, then other ones at each run: that is `make so
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ STEPS = 12
 TIMEOUTS = 'quit_wait = "0.5s"'
 LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 """Neither CONDSTORE nor UIDPLUS, MOVE, ESEARCH."""
+LAYOUT = "index"
+"""Where mailboxes are folders by their names, Dovecot 2.3 mixes one made anew up with the one before that is still open
+somewhere: the first write of such a session unlinks the new one's index, and whoever has that open is refused until he
+connects again (tests/peers/test_servers.py). That is between Dovecot and any IMAP clients, and no promise of ours.
+"""
 
 
 def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None) -> Counter[str]:
@@ -47,19 +53,24 @@ def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abili
     return told
 
 
-# The steps are the same each time, but not what Dovecot makes of a mailbox that is made anew under open connections.
-@pytest.mark.flaky(reruns=3)
+@pytest.fixture(scope="module")
+def dovecot_by_index() -> Iterator[Dovecot]:
+    """Each mailbox in a folder of its own."""
+    with dovecot(layout=LAYOUT) as server:
+        yield server
+
+
 @pytest.mark.story
-def test_a_few_on_dovecot(dovecot_server: Dovecot, tmp_path: Path) -> None:
-    told = tried(dovecot_server, tmp_path, 15)
+def test_a_few_on_dovecot(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
+    told = tried(dovecot_by_index, tmp_path, 15)
     assert told["kills in QUIT"]
     assert told["mailboxes replaced"]
 
 
 @pytest.mark.slow
 @pytest.mark.chance
-def test_many_on_dovecot(dovecot_server: Dovecot, tmp_path: Path) -> None:
-    assert tried(dovecot_server, tmp_path, 500)["examples"] >= 500
+def test_many_on_dovecot(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
+    assert tried(dovecot_by_index, tmp_path, 500)["examples"] >= 500
 
 
 @pytest.mark.slow
@@ -71,5 +82,5 @@ def test_on_cyrus(cyrus_server: Cyrus, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.chance
 def test_on_a_server_without_extensions(tmp_path: Path) -> None:
-    with dovecot(capability=LESSER) as server:
+    with dovecot(capability=LESSER, layout=LAYOUT) as server:
         tried(server, tmp_path, 40, Abilities(expunges_by_uid=False, moves=False))
