@@ -52,7 +52,7 @@ def _prepare(made: Stage, cut: Cut) -> None:
     for flags in FLAGS:
         made.post(made.new_letter(size=0, date=0, with_id=True), flags)
     if not cut.first:
-        made.leave(made.enter(retrieve_all=True), learn=False)
+        made.leave(made.enter(retrieve_all=True))
 
 
 def tried(world: World, way: str, relay: Relay, cut: Cut, *, crash: bool = False) -> Came:
@@ -170,5 +170,5 @@ def _afterwards(made: Stage, came: Came) -> None:
             # A NO to LOGIN counts as a wrong password, and slows the next one.
             if "[AUTH]" not in came.login or monotonic() > deadline:
                 raise Broken(f"the next login is refused: {refusal}") from None
-    made.leave(visit, learn=False)
-    made.leave(made.enter(retrieve_all=False), learn=False)
+    made.leave(visit)
+    made.leave(made.enter(retrieve_all=False))

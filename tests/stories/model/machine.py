@@ -224,14 +224,16 @@ class ModelTest(ImapRules):
     def it_retrieves(self, pick: int, number: int) -> None:
         visit = self._visit(pick)
         number = number % max(1, len(visit.copies)) + 1
-        line = visit.client.ask(f"RETR {number}") if not visit.replaced else b""
         there = number <= len(visit.copies) and number not in visit.marks
+        line = visit.client.ask(f"RETR {number}")
         if line.startswith(b"+OK"):
             body = visit.client.body()
             if not there or body != visit.copies[number - 1].letter.octets:
                 raise Broken(f"RETR {number} gave {body!r} of {visit}")
-        elif line and there and self._present(visit.copies[number - 1]):
+        elif there and self._present(visit.copies[number - 1]):
             raise Broken(f"RETR {number} is answered {line!r}, and {visit.copies[number - 1]} is there")
+        elif there and visit.replaced:
+            self.stage.gone(visit)  # the bridge hangs up, too
 
     def _present(self, copy: Copy) -> bool:
         return self.stage.truth.copies.get(copy.uid) is copy and copy.fate is Fate.STAYS
@@ -291,7 +293,7 @@ class ModelTest(ImapRules):
         self.stage.gone(visit)
         self.stage.truth.quit_begun(visit.marked(), promised=ok, replaced=visit.replaced)
         if ok and not visit.replaced and not visit.marks:
-            self.stage.learned()
+            self.stage.quitted(visit)
 
     @rule(numbers=MARKS)
     def all_quit_at_once(self, numbers: frozenset[int]) -> None:

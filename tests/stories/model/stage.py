@@ -11,7 +11,7 @@ from tests.peers.servers.imap_server import Mailbox
 from tests.stories.model.imap_user import ELSEWHERE, TRASH, WORK, ImapUser, Missing, Onlooker, connected, texts
 from tests.stories.model.letters import Letter, letter
 from tests.stories.model.truth import DELETED, HIDDEN, Broken, Copy, Row, Truth
-from tests.stories.model.world import World
+from tests.stories.model.world import ASK, World
 from tests.stories.pop3 import Pop3, Refused
 
 NO_REPLACEMENT = "[SYS/PERM] the mailbox was replaced"
@@ -21,10 +21,11 @@ _PATIENCE = 10.0
 
 @define(eq=False)
 class Visit:
-    """An open POP3 session: `copies` by number from 1, and its marks."""
+    """An open POP3 session: `copies` by number from 1, and its marks. `known`: all that was there when it began."""
 
     client: Pop3
     copies: list[Copy]
+    known: list[Copy] = field(factory=list)
     marks: set[int] = field(factory=set)
     replaced: bool = False
     """The mailbox it listed is no more."""
@@ -45,9 +46,13 @@ class Stage:
     address: str | None = None
     """The POP3 client's: failures of others do not slow it."""
     exists: bool = True
+    unseen: bool = False
+    """The mailbox was replaced, and no login has listed it yet."""
     visits: list[Visit] = field(factory=list)
     letters: int = 0
     told: Counter[str] = field(factory=Counter)
+    _learning: list[Copy] = field(factory=list)
+    """Of sessions that ended by QUIT: once the bridge has come to rest it would know them in another mailbox (S4)."""
     _stack: contextlib.ExitStack = field(factory=contextlib.ExitStack)
 
     # Looking.
@@ -72,7 +77,7 @@ class Stage:
     def enter(self, *, retrieve_all: bool) -> Visit:
         """A login, with its listing judged."""
         self.told["logins"] += 1
-        client = self.world.session(self.policy, self.mailbox, self.way, self.address)
+        client = self._logged_in()
         visit = Visit(client, [])
         self.visits.append(visit)
         uidls, sizes = client.uidls(), client.sizes()
@@ -81,31 +86,46 @@ class Stage:
         numbers = [number for number, uidl in uidls.items() if retrieve_all or uidl in unknown]
         octets = dict(zip(numbers, client.retr_all(numbers), strict=True))
         visit.copies = self.truth.listed([Row(uidl, sizes[n], octets.get(n)) for n, uidl in uidls.items()])
+        visit.known = list(self.truth.copies.values())
+        self.unseen = False
         self.until_done()
         self.truth.logged_in()
         return visit
 
-    def leave(self, visit: Visit, *, learn: bool = True) -> None:
+    def _logged_in(self) -> Pop3:
+        """An owner who wants to be asked is, before anybody sees a replaced mailbox empty; then some mail comes."""
+        try:
+            return self.world.session(self.policy, self.mailbox, self.way, self.address)
+        except Refused as refusal:
+            if not (self.unseen and self.way == ASK and NO_REPLACEMENT in str(refusal)) or self.onlooker.read():
+                raise
+        self.told["logins refused"] += 1
+        self.post(self.new_letter(size=0, date=0, with_id=True), frozenset())
+        return self.world.session(self.policy, self.mailbox, self.way, self.address)
+
+    def leave(self, visit: Visit) -> None:
         """QUIT without marks."""
         assert not visit.marks
         assert visit.client.quit().startswith(b"+OK")
         self.gone(visit)
-        if learn and not visit.replaced:
-            self.learned()
+        if not visit.replaced:
+            self.quitted(visit)
 
     def gone(self, visit: Visit) -> None:
         visit.client.sock.close()
         self.visits.remove(visit)
 
-    def settle(self) -> bool:
+    def settle(self) -> None:
         """Waits until the bridge does nothing for this account any more."""
-        return self.world.settled(len(self.visits))
+        if not self.world.settled(len(self.visits)):
+            raise Broken("nobody asks the bridge for anything, and it does not come to rest")
+        for copy in self._learning:
+            copy.learned = True
+        self._learning.clear()
 
-    def learned(self) -> None:
-        """A session ended by QUIT: from here on the bridge would know these messages in another mailbox (S4)."""
-        if self.settle():
-            for copy in self.truth.remembered:
-                copy.learned = True
+    def quitted(self, visit: Visit) -> None:
+        """It ended by QUIT, and had marked nothing."""
+        self._learning += visit.known
 
     def refused(self, code: str) -> None:
         """While messages are missing a login is refused for this reason, and never shown the others (S4, S6)."""
@@ -154,7 +174,7 @@ class Stage:
         if part:
             self.refused(NO_REPLACEMENT)
         self.user.put(letters[part:])
-        self.exists = True
+        self.exists = self.unseen = True
         self.told["mailboxes replaced"] += 1
         work = self.onlooker.read()
         assert texts(work) == [copy.letter.octets for copy in coming], "the test itself put them there"
@@ -170,6 +190,7 @@ class Stage:
 
     def kill(self) -> None:
         self.world.kill()
+        self._learning.clear()
         for visit in list(self.visits):
             self.gone(visit)
 

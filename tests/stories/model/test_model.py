@@ -6,7 +6,6 @@ examples are tried on each server, then other ones at each run: that is `make so
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,6 @@ STEPS = 12
 TIMEOUTS = 'quit_wait = "0.5s"'
 LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 """Neither CONDSTORE nor UIDPLUS, MOVE, ESEARCH."""
-LAYOUT = "index"
-"""Where mailboxes are folders by their names, Dovecot 2.3 mixes one made anew up with the one before that is still open
-somewhere: the first write of such a session unlinks the new one's index, and whoever has that open is refused until he
-connects again (tests/peers/test_servers.py). That is between Dovecot and any IMAP clients, and no promise of ours.
-"""
 
 
 def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None) -> Counter[str]:
@@ -51,13 +45,6 @@ def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abili
         )
     print(f"{server.name}: " + ", ".join(f"{count} {what}" for what, count in told.items()))
     return told
-
-
-@pytest.fixture(scope="module")
-def dovecot_by_index() -> Iterator[Dovecot]:
-    """Each mailbox in a folder of its own."""
-    with dovecot(layout=LAYOUT) as server:
-        yield server
 
 
 @pytest.mark.story
@@ -82,5 +69,5 @@ def test_on_cyrus(cyrus_server: Cyrus, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.chance
 def test_on_a_server_without_extensions(tmp_path: Path) -> None:
-    with dovecot(capability=LESSER, layout=LAYOUT) as server:
+    with dovecot(capability=LESSER, layout="index") as server:
         tried(server, tmp_path, 40, Abilities(expunges_by_uid=False, moves=False))
