@@ -6,7 +6,8 @@ ARGS =
 TESTS =
 # make soak TESTS='-k dovecot' EXAMPLES=200 is a short one. What it finds is printed step by step.
 EXAMPLES = 2000
-# Which stories `make stories` runs. CI takes the slow ones that give the same answer twice: `make check` has just run the others.
+# Which stories `make stories` runs. CI takes the slow ones but for the minutes of the model test: `make check` has just
+# run the others.
 STORIES = story or slow
 
 BIN = .venv/bin

@@ -55,19 +55,19 @@ def test_a_few_on_dovecot(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.chance
+@pytest.mark.hundreds
 def test_many_on_dovecot(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
     assert tried(dovecot_by_index, tmp_path, 500)["examples"] >= 500
 
 
 @pytest.mark.slow
-@pytest.mark.chance
+@pytest.mark.hundreds
 def test_on_cyrus(cyrus_server: Cyrus, tmp_path: Path) -> None:
     tried(cyrus_server, tmp_path, 60)
 
 
 @pytest.mark.slow
-@pytest.mark.chance
+@pytest.mark.hundreds
 def test_on_a_server_without_extensions(tmp_path: Path) -> None:
     with dovecot(capability=LESSER, layout="index") as server:
         tried(server, tmp_path, 40, Abilities(expunges_by_uid=False, moves=False))
