@@ -274,15 +274,17 @@ class Deletions:
         `before`: the journal as it was when the listing was asked for.
         """
         now = self._clock.seconds()
-        entries = await self._store.journal(account.key, now)
+        entries = left = await self._store.journal(account.key, now)
         works = [work for work in self._works if work.account.key == account.key]
-        owned = {entry.id for work in works for entry in work.job.entries.values()}
-        due = [e for e in entries if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
+        if works:  # others', of which those give up whose mailbox or password is another now
+            await self._wait_for(works)
+            left = await self._store.journal(account.key, now)
+        owned = {e.id for work in self._works if work.account.key == account.key for e in work.job.entries.values()}
+        due = [e for e in left if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
         if due:
             work = _Work(account, self._job(account, source, due, sets_aside=True), Backoff(self._clock), told=True)
             await self._apply(work)
             works.append(work)
-        await self._wait_for(works)
         waiting = await self._store.journal(account.key, now)
         spared = {uid for work in works for uid in work.spared}
         hidden = frozenset(

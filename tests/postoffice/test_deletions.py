@@ -140,6 +140,20 @@ def test_a_second_login_hurries_the_first_ones_deletions() -> None:
     assert list(ground.messages) == [2]
 
 
+def test_what_the_session_before_must_give_up_a_login_does_itself_before_it_lists() -> None:
+    """Its password is another now, or its mailbox was replaced."""
+    ground = Ground(A, B, delete="expunge")
+    visit = ground.open()
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 1)
+    ground.clock.advance(QUIT_WAIT)
+    assert result(quitting).goes_on
+    ground.sources[0].down, ground.sources[0].fails = False, CredentialsRefused("the password is another now")
+    assert ground.uids(ground.open()) == [2]
+    assert list(ground.messages) == [2]
+    assert ground.journal() == []
+
+
 def test_a_refusal_for_good_is_told_and_the_message_listed_again() -> None:
     ground = Ground(A, B, C, delete="expunge")
     visit = ground.open()
