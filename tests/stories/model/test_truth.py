@@ -298,3 +298,21 @@ def test_what_could_not_be_recognised_may_have_a_new_one_but_none_of_another() -
     scene.replace("abc", learned=False)
     with pytest.raises(Broken, match="named b"):
         scene.login({"u2": "a", "n2": "b", "n3": "c"})
+
+
+def test_what_was_hidden_in_between_keeps_its_uidl_too() -> None:
+    for learned in (True, False):
+        for shown in ("u1", "n1"):
+            scene = Scene("flag")
+            scene.login()
+            scene.replace("abc")
+            scene.flag(10, DELETED)
+            scene.truth.copies[10].flags.add(DELETED)
+            scene.login({"u2": "b", "u3": "c"})
+            scene.replace("abc", learned=learned)
+            rows = {shown: "a", "u2": "b", "u3": "c"}
+            if learned and shown == "n1":
+                with pytest.raises(Broken, match="downloaded again"):
+                    scene.login(rows)
+            else:
+                scene.login(rows if shown == "u1" else {"u2": "b", "u3": "c", shown: "a"})

@@ -135,12 +135,15 @@ class Truth:
         """The mailbox is another one now: which copy of the one before came back as which, in the new order."""
         old_letters = Counter(copy.letter.key for copy in self.remembered)
         new_letters = Counter(new.letter.key for _, new in kept_in_order)
-        old_uidls = {key: [c.uidl for c in self.remembered if c.letter.key == key and c.uidl] for key in old_letters}
+        had: dict[str, set[str]] = {key: set() for key in old_letters}
+        for copy in self.remembered:  # what was hidden in between had one all the time
+            had[copy.letter.key] |= {copy.uidl} if copy.uidl is not None else copy.may_inherit
         for old, new in kept_in_order:
             key = new.letter.key
-            sure = old_letters[key] == new_letters[key] == 1 and old.learned and old.uidl is not None
-            new.due = old.uidl if sure else None
-            new.may_inherit = frozenset(old_uidls.get(key, ()))
+            uidl = old.uidl or old.due
+            sure = old_letters[key] == new_letters[key] == 1 and old.learned and uidl is not None
+            new.due = uidl if sure else None
+            new.may_inherit = frozenset(had.get(key, ()))
             new.kept = old.kept and sure
             # Of copies that are alike nobody can tell which one was kept.
             twins = [c for c in self.remembered if c.letter.key == key]
