@@ -117,6 +117,11 @@ class Client:
         return self._turns.quiet and self._fragments.at_rest
 
     @property
+    def idling(self) -> bool:
+        """Nothing but an IDLE in flight, which the server has begun, and no partial line."""
+        return self._turns.idling and self._fragments.at_rest
+
+    @property
     def literal_left(self) -> int:
         """Octets of the body that is being streamed still to come."""
         return self._fragments.body_left
