@@ -38,7 +38,12 @@ class Accepted(Shape):
 
     protocol: object
 
+    @property
+    def connected(self) -> int: ...
+
     def write(self, data: bytes) -> None: ...
+
+    def writeSomeData(self, data: bytes) -> int | Exception: ...
 
     def registerProducer(self, producer: IPullProducer, streaming: bool) -> None: ...
 
@@ -79,6 +84,8 @@ class Outflow:
 
     def __init__(self, tcp: Accepted) -> None:
         self.outstanding = 0
+        self.at_once = False
+        """What is written is handed to the kernel now, which mostly takes all of it: the reactor need not wait."""
         self._emptied = 0
         self._tcp = tcp
         self._ending = False
@@ -90,6 +97,13 @@ class Outflow:
     def write(self, data: bytes) -> None:
         if self.disconnecting or not data:
             return
+        if self.at_once and not self.outstanding and self._tcp.connected:
+            taken = self._tcp.writeSomeData(data)
+            if isinstance(taken, int) and taken > 0:
+                self._emptied += 1
+                data = data[taken:]
+                if not data:
+                    return
         self.outstanding += len(data)
         self._tcp.write(data)
         if self.outstanding > HIGH and self._producer is not None and not self._paused:

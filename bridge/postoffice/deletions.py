@@ -58,6 +58,9 @@ class Replayed:
     left_over: Sequence[Entry]
 
 
+NOTHING_WAITS = Replayed(frozenset(), ())
+
+
 @define(eq=False)
 class _Work:
     """A job on its way. `told`: the client has its answer, and what is refused from now on is told to the owner.
@@ -276,6 +279,8 @@ class Deletions:
         now = self._clock.seconds()
         entries = await self._store.journal(account.key, now)
         works = [work for work in self._works if work.account.key == account.key]
+        if not (entries or works or before):
+            return NOTHING_WAITS
         owned = {entry.id for work in works for entry in work.job.entries.values()}
         due = [e for e in entries if e.id not in owned and e.due <= now and e.incarnation == memory.incarnation]
         if due:
