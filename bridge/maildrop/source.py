@@ -75,6 +75,9 @@ class Source(Protocol):
     def unbroken(self) -> bool:
         """True while the connection that listed, or looked last, lives: nothing was replaced since behind our back."""
 
+    async def enter(self) -> None:
+        """Have the password checked, and no more: for who waits for another login of the account to list."""
+
     async def list(self, known: Listing | None = None) -> Listing:
         """Everything that is there, complete or an error (S6).
 

@@ -25,6 +25,7 @@ from bridge.upstream.imap_deletion import carry_out
 from bridge.upstream.imap_opening import Opened, open_mailbox
 from bridge.upstream.imap_searching import found_by_owner
 from bridge.upstream.mooring import NONE, Mooring
+from bridge.upstream.pool import Parked
 from bridge.upstream.selected import Selected
 from bridge.upstream.targets import find_targets
 
@@ -51,6 +52,7 @@ class ImapSource:
         self._mailbox: Mailbox | None = None
         self._clock = clock
         self._staying: IDelayedCall | None = None
+        self._waiting: Parked | None = None  # a connection that is to be taken over
 
     @property
     def mailbox(self) -> Mailbox | None:
@@ -61,6 +63,12 @@ class ImapSource:
     def unbroken(self) -> bool:
         witness = self._witness
         return witness is not None and witness.ended is None and not self._is_replaced(witness.mailbox)
+
+    async def enter(self) -> None:
+        if self._connection is None and self._waiting is None:
+            self._waiting = self._mooring.take()
+            if self._waiting is None:
+                self._connection = await self._reach()
 
     async def list(self, known: Listing | None = None) -> Listing:
         listing = await self._taken_over(known) if self._connection is None else None
@@ -75,7 +83,7 @@ class ImapSource:
 
     async def _taken_over(self, known: Listing | None) -> Listing | None:
         """By the connection of a session before; None where there is none, or where it is of no more use."""
-        parked = self._mooring.take()
+        parked, self._waiting = self._waiting or self._mooring.take(), None
         if parked is None:
             return None
         connection, mailbox = parked.connection, parked.mailbox
@@ -90,6 +98,10 @@ class ImapSource:
         except BaseException:
             connection.abandon()
             raise
+        if known is not None and opened.listing is not None and opened.listing.uidvalidity != known.uidvalidity:
+            # Dovecot 2.3.19 mixes up in one process what it knew of a mailbox and what was made anew in its place.
+            connection.close()
+            return None
         self._connection, self._mailbox = connection, opened.mailbox
         return opened.listing
 
@@ -184,6 +196,9 @@ class ImapSource:
             self._connection.abandon()
 
     def _rest(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.connection.close()
         staying, self._staying = self._staying, None
         if staying is not None:
             staying.cancel()

@@ -80,7 +80,7 @@ class TakeoverTest(PoolCase):
             listing = harbour.poll()
             harbour.store.folders["INBOX"] = with_many(3).inbox
             harbour.store.inbox.uidvalidity = 8
-            again = self.taken_over(harbour, listing)
+            again = self.opened_anew(harbour, listing)
             self.assertEqual((again.uidvalidity, list(again.uids)), (8, [1, 2, 3]), capabilities)
 
     def test_what_a_session_has_deleted_is_not_shown_to_the_next(self) -> None:
@@ -93,6 +93,21 @@ class TakeoverTest(PoolCase):
                 harbour.network.settle()
                 again = self.taken_over(harbour, listing, delete=policy.value)
                 self.assertEqual(list(again.visible().uids), [1, 3, 4], (capabilities, policy))
+
+    def test_who_only_has_his_password_checked_takes_it_over_too(self) -> None:
+        harbour = Harbour()
+        listing = harbour.poll()
+        source = harbour.source()
+        harbour.network.run(source.enter())
+        self.assertEqual((harbour.logins, len(harbour.pool)), (1, 0), "the one before")
+        self.assertEqual(harbour.network.run(source.list(listing)), listing)
+        self.assertEqual(len(harbour.network.dialled), 1)
+        source.close()
+        given_up = harbour.source()
+        harbour.network.run(given_up.enter())
+        given_up.abandon()
+        harbour.network.settle()
+        self.assertEqual((len(harbour.pool), harbour.network.open), (0, 0))
 
     def test_one_connection_serves_one_session_at_a_time(self) -> None:
         harbour = Harbour()
