@@ -5,6 +5,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
+
 from bridge.accounts.account import Account
 from bridge.config import PassThrough
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable, UpstreamUnsuitable
@@ -175,6 +177,13 @@ class WhoTest(PoolCase):
         with self.assertRaises(UpstreamUnsuitable):  # this server takes none
             harbour.poll(bearer=True)
         self.assertEqual((len(harbour.network.dialled), len(harbour.pool)), (2, 1))
+
+    def test_another_mailbox_than_inbox_may_be_another_one_by_then(self) -> None:
+        harbour = Harbour()
+        harbour.store.folders["Mail"] = harbour.store.inbox
+        elsewhere = evolve(CLEAR, mailbox="Mail")
+        self.opened_anew(harbour, harbour.poll(upstream=elsewhere), upstream=elsewhere)
+        self.assertEqual(harbour.network.open, 0)
 
     def test_off_is_off(self) -> None:
         harbour = Harbour(park=0.0)
