@@ -87,9 +87,9 @@ class ConnectionPool:
     def berth(self, account: Account, credentials: Credentials) -> Berth | None:
         """None for a bearer token, which is never taken on trust, and for another mailbox than INBOX.
 
-        INBOX alone is never deleted (RFC 9051, section 6.3.5). Of another one that was deleted and made anew Dovecot 2.3.19
-        may show the old state to a process that had it open, even to a new SELECT, when the file system gave the new
-        folder the old one's inode.
+        INBOX alone is never deleted (RFC 9051, section 6.3.5). Of another one that was deleted and made anew Dovecot
+        2.3.19 may show the old state to a process that had it open, even to a new SELECT, when the file system gave the
+        new folder the old one's inode.
         """
         if credentials.bearer or not self._limits.park or account.passthrough.upstream.mailbox != "INBOX":
             return None
