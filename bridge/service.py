@@ -29,12 +29,14 @@ from bridge.names import SessionId
 from bridge.postoffice.opening import PostOffice
 from bridge.sasl import Credentials
 from bridge.state.faults import StateUnusable
+from bridge.state.held import HeldStore
 from bridge.state.memory import MemoryStore
 from bridge.state.sqlite import SqliteStore
 from bridge.state.store import Store
 from bridge.tls import CertificateUnusable, ServerContext, self_signed
 from bridge.upstream import connect
 from bridge.upstream.open import Opener
+from bridge.upstream.pool import ConnectionPool
 from bridge.version import __version__
 
 BACKLOG = 512
@@ -59,9 +61,9 @@ class Bridge(Service):
         self._config = config
         self._reactor = reactor
         self._emit = emit
-        self._opener = Opener(
-            reactor, config.timeouts, Budget(config.limits.read_ahead, config.limits.read_ahead_total)
-        )
+        self._pool = ConnectionPool(reactor, config.pool)
+        budget = Budget(config.limits.read_ahead, config.limits.read_ahead_total)
+        self._opener = Opener(reactor, config.timeouts, self._pool, budget)
         self._store: Store | None = None
         self._office: PostOffice | None = None
         self.sessions: Sessions | None = None
@@ -86,7 +88,7 @@ class Bridge(Service):
         """The state is opened here, with the privileges that stay, and nobody is let in before."""
         super().startService()  # type: ignore[no-untyped-call]
         timeouts = self._config.timeouts
-        self._store = self._opened_state()
+        self._store = HeldStore(self._opened_state(), self._config.pool.memory * 1_000_000)
         self._office = PostOffice(
             self._store,
             self._reactor,
@@ -121,6 +123,7 @@ class Bridge(Service):
         await DeferredList(stopping)
         if self._office is not None:
             self._office.stop()
+        await self._pool.stop()
         if self._store is not None:
             await self._store.close()
 

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from urllib.parse import quote_from_bytes
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bridge.config import PassThrough
 from bridge.maildrop.view import PLAIN, View
@@ -23,23 +23,26 @@ class Account:
     passthrough: PassThrough
     view: View = PLAIN
     viewer: str = ""
+    key: SourceKey = field(init=False, eq=False, repr=False)
+    place: str = field(init=False, eq=False, repr=False)
+    """Server, mailbox and login: whatever is listed in another place is another mailbox (S1)."""
+    guessed: str = field(init=False, eq=False, repr=False)
+    """The key of what is counted against guessing (S23).
 
-    @property
-    def key(self) -> SourceKey:
+    Many servers take a login in any case: spelt in a thousand ways, for a thousand mailboxes, it is still one password
+    that is guessed at.
+    """
+
+    @key.default
+    def _key(self) -> SourceKey:
         return SourceKey(self.name)
 
-    @property
-    def place(self) -> str:
-        """Server, mailbox and login: whatever is listed in another place is another mailbox (S1)."""
+    @place.default
+    def _place(self) -> str:
         return f"{self.passthrough.upstream} {quoted(self.login)}"
 
-    @property
-    def guessed(self) -> str:
-        """The key of what is counted against guessing (S23).
-
-        Many servers take a login in any case: spelt in a thousand ways, for a thousand mailboxes, it is still one
-        password that is guessed at.
-        """
+    @guessed.default
+    def _guessed(self) -> str:
         server = evolve(self.passthrough.upstream, mailbox="INBOX")
         return folded(str(server).encode() + b" " + self.login)
 

@@ -7,6 +7,7 @@ meets the login without its view, and so does the upstream server.
 """
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import quote
 
 from attrs import evolve
@@ -19,6 +20,9 @@ from bridge.names import AccountName
 
 LONGEST_LOGIN = 1024
 
+LOGINS = 4096
+"""Logins whose accounts are at hand: polls come from the same ones again and again."""
+
 
 class LoginNotAllowed(Exception):
     """A name that never goes upstream (S22). The text may be logged; the client hears S23's one answer."""
@@ -27,9 +31,13 @@ class LoginNotAllowed(Exception):
 class Directory:
     def __init__(self, passthrough: tuple[PassThrough, ...]) -> None:
         self._entries = tuple((_folded(_text(entry.users.encode())), entry) for entry in passthrough)
+        self._found = lru_cache(maxsize=LOGINS)(self._find)
 
     def find(self, login: bytes) -> Account | None:
         """`login` is UTF-8 or any other octets. Raises LoginNotAllowed."""
+        return self._found(login)
+
+    def _find(self, login: bytes) -> Account | None:
         if not login:
             raise LoginNotAllowed("an empty login")
         if len(login) > LONGEST_LOGIN:

@@ -23,6 +23,7 @@ _LATER_SCHEMES = {"pop3", "pop3s", "pop3+starttls"}
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhdwy]?)")
 A_YEAR = 366 * 86400
+LONGEST_REST = 600.0
 A_CENTURY = 100 * A_YEAR
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -98,6 +99,16 @@ def parse_duration(value: object, *, longest: float = A_YEAR) -> float:
         raise WrongValue(
             f"a duration lies above nothing and within {within}", write="30s" if longest == A_YEAR else "30d"
         )
+    return seconds
+
+
+def parse_rest(value: object) -> float:
+    """Seconds up to LONGEST_REST; 0 for "off"."""
+    if value == "off":
+        return 0.0
+    seconds = parse_duration(value)
+    if seconds > LONGEST_REST:
+        raise WrongValue("a password is checked upstream every ten minutes at least", write="10m")
     return seconds
 
 

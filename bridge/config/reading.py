@@ -93,6 +93,7 @@ def _config(document: Document, base: Path) -> Config:
         state=document.state and base / document.state,
         timeouts=document.timeouts,
         limits=document.limits,
+        pool=document.pool,
         trace=document.trace,
     )
 

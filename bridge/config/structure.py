@@ -20,6 +20,7 @@ from bridge.config.notation import (
     parse_duration,
     parse_endpoint,
     parse_pin,
+    parse_rest,
     parse_state,
     parse_upstream,
 )
@@ -32,6 +33,7 @@ from bridge.config.values import (
     Long,
     PassThrough,
     Positive,
+    Rest,
     SelfSigned,
     StateFile,
     Upstream,
@@ -80,6 +82,7 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook_func(
         lambda kind: kind == Long, lambda value, _: parse_duration(value, longest=A_CENTURY)
     )
+    converter.register_structure_hook_func(lambda kind: kind == Rest, lambda value, _: parse_rest(value))
     converter.register_structure_hook_func(
         lambda kind: kind == StateFile, lambda value, _: parse_state(_text(value, str), base)
     )

@@ -14,6 +14,7 @@ MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 
 Positive = Annotated[int, "at least 1"]
 Long = Annotated[float, "a duration of years, where others lie within one"]
+Rest = Annotated[float, 'a duration up to ten minutes (S22); 0 where it is "off"']
 StateFile = Annotated[Path | None, 'where "sqlite:FILE" keeps what must survive a restart; None for "memory:"']
 
 
@@ -139,6 +140,19 @@ class Limits:
 
 
 @frozen(kw_only=True)
+class Pool:
+    """How long, and how many, upstream connections are kept between two sessions of an account (S22)."""
+
+    park: Rest = 600.0
+    parked: Positive = 2_000
+    parked_per_host: Positive = 1_000
+    parked_per_account: Positive = 2
+    connections_per_account: Positive = 15  # in use and parked; Gmail allows so many
+    believe_idle: bool = True  # of servers that tell an IDLE of everything; a change may take them half a second
+    memory: Positive = 64  # megabytes of listings held, the latest used
+
+
+@frozen(kw_only=True)
 class Document:
     """The configuration file's own shape: a field is a key."""
 
@@ -148,6 +162,7 @@ class Document:
     passthrough: tuple[PassThrough, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    pool: Pool = Pool()
 
 
 @frozen(kw_only=True)
@@ -163,4 +178,5 @@ class Config:
     state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    pool: Pool = Pool()
     trace: bool = False

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from attrs import frozen
 from twisted.internet.defer import DeferredSemaphore
 
 PER_ADDRESS = 20
@@ -16,6 +17,19 @@ PER_ACCOUNT = 4
 PER_WELCOME_ACCOUNT = 20
 
 _Key = tuple[str, bytes | str]
+
+
+@frozen(eq=False)
+class _Place(AbstractAsyncContextManager[None]):
+    crowd: "Crowd"
+    key: _Key
+    most: int
+
+    async def __aenter__(self) -> None:
+        await self.crowd.enter(self.key, self.most)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.crowd.leave(self.key)
 
 
 class Crowd:
@@ -41,16 +55,16 @@ class Crowd:
         """The same for who has proven himself."""
         return self._one("welcome", account, PER_WELCOME_ACCOUNT)
 
-    @asynccontextmanager
-    async def _one(self, kind: str, name: bytes | str, most: int) -> AsyncIterator[None]:
-        key = kind, name
-        await self._places.setdefault(key, DeferredSemaphore(most)).acquire()
-        try:
-            yield
-        finally:
-            self._leave(key)
+    def _one(self, kind: str, name: bytes | str, most: int) -> "_Place":
+        return _Place(self, (kind, name), most)
 
-    def _leave(self, key: _Key) -> None:
+    async def enter(self, key: _Key, most: int) -> None:
+        places = self._places.get(key)
+        if places is None:
+            places = self._places[key] = DeferredSemaphore(most)
+        await places.acquire()
+
+    def leave(self, key: _Key) -> None:
         """In a loop: who is let in may leave at once and let the next in, and a thousand such calls would nest."""
         self._leaving.append(key)
         if len(self._leaving) > 1:

@@ -240,12 +240,12 @@ class Dialogue:
             case commands.Stat():
                 return b"+OK %d %d\r\n" % (drop.count, drop.octets)
             case commands.List(None):
-                rows = (b"%d %d" % row for row in drop.sizes())
+                rows = map("%d %d".__mod__, drop.sizes())
                 return blocks(f"{_messages(drop.count)} ({drop.octets} octets)", rows)
             case commands.List(int(number)):
                 return b"+OK %d %d\r\n" % (number, drop.size(number))
             case commands.Uidl(None):
-                return blocks(_messages(drop.count), (f"{n} {uidl}".encode("ascii") for n, uidl in drop.uidls()))
+                return blocks(_messages(drop.count), map("%d %s".__mod__, drop.uidls()))
             case commands.Uidl(int(number)):
                 return ok(f"{number} {drop.uidl(number)}")
             case commands.Dele(number):

@@ -4,13 +4,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from bridge.accounts.account import Account, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
+from bridge.downstream.at_once import Over, begin
 from bridge.downstream.crowd import Crowd
 from bridge.downstream.throttle import Standing, Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUnavailable
@@ -66,7 +66,9 @@ class Logins:
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
         name = found.guessed if isinstance(found, Account) else folded(credentials.login)
         trial = _Trial(address, name, found, credentials, session)
-        opening = Deferred.fromCoroutine(self._open_in_turn(trial))
+        opening = begin(self._open_in_turn(trial))
+        if isinstance(opening, Over):
+            return opening.result
         opening.addTimeout(self._login_wait, self._clock)
         try:
             return await opening

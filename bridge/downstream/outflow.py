@@ -38,7 +38,12 @@ class Accepted(Shape):
 
     protocol: object
 
+    @property
+    def connected(self) -> int: ...
+
     def write(self, data: bytes) -> None: ...
+
+    def writeSomeData(self, data: bytes) -> int | Exception: ...
 
     def registerProducer(self, producer: IPullProducer, streaming: bool) -> None: ...
 
@@ -103,10 +108,11 @@ class Outflow:
 
         Twisted writes in its next turn only; without that turn a short reply costs half as much.
         """
-        try:
-            return data[self._tcp.getHandle().send(data) :]
-        except OSError:  # it takes nothing now; or it is closed, which the transport finds out and tells
+        taken = self._tcp.writeSomeData(data) if self._tcp.connected else 0
+        if not isinstance(taken, int) or not taken:  # an error is for the transport to find, and to tell
             return data
+        self._emptied += 1
+        return data[taken:]
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))

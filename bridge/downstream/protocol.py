@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from bridge.config import Limits, Timeouts
 from bridge.downstream.address import host_of, is_loopback
+from bridge.downstream.at_once import Over, begin
 from bridge.downstream.dialogue import Answer, Dialogue, Rules, StartTls
 from bridge.downstream.login import Logins
 from bridge.downstream.outflow import Accepted, Layer, Outflow
@@ -286,7 +287,16 @@ class Session(Protocol):
 
     def _work(self, answer: "Coroutine[Any, Any, bytes | Cut]") -> None:
         self._in_message = False
-        working: Deferred[bytes | Cut] = Deferred.fromCoroutine(answer)
+        try:
+            working = begin(answer)
+        except Exception:  # noqa: BLE001  # a bug of ours, like those that come later
+            self._failed(Failure())  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self.follow(None)
+            return
+        if isinstance(working, Over):
+            self._worked(working.result)
+            self.follow(None)
+            return
         self._working = working
         self._expect_client()
         working.addCallbacks(self._worked, self._failed).addErrback(self._bug).addBoth(self._work_ended)

@@ -9,6 +9,7 @@ behind the same address did.
 import hmac
 from collections import OrderedDict, deque
 from enum import Enum, auto
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from math import inf
 from secrets import token_bytes
@@ -116,6 +117,7 @@ class Throttle:
         return record
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str) -> bytes:
     """An IPv4 address, or the /64 that one IPv6 host owns."""
     try:

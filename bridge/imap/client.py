@@ -119,6 +119,11 @@ class Client:
         """Nothing in flight, no literal open, no partial line: the connection may be used for something else."""
         return self._turns.quiet and self._fragments.at_rest
 
+    @property
+    def idling(self) -> bool:
+        """Nothing but an IDLE in flight, which the server has begun, and no partial line."""
+        return self._turns.idling and self._fragments.at_rest
+
     def send(self, command: Command) -> Tag:
         """Queues it. ValueError for what must not be sent, such as CR or LF in a password."""
         if isinstance(command, Enable):

@@ -31,6 +31,12 @@ class Quirk(Enum):
     )
 
 
+FLAGS_IN_IDLE = frozenset({"Dovecot"})
+"""Servers, by the name they give in ID, that tell an IDLE of flag changes too, which RFC 2177 does not promise.
+
+Seen at Dovecot 2.3.19; `tests/stories/test_parked.py` holds it against the real one.
+"""
+
 Met = Callable[[Quirk], None]
 
 

@@ -44,6 +44,12 @@ class Turns:
         return not (self._queue or self.in_flight.commands or self._out)
 
     @property
+    def idling(self) -> bool:
+        """The server has said that it idles, and nothing else is under way."""
+        alone = len(self.in_flight.commands) == 1 and not (self._queue or self._out)
+        return self._idling and alone and not self._done_said
+
+    @property
     def listing(self) -> bool:
         """A FetchListing is in flight."""
         return self._listings > 0
@@ -124,6 +130,7 @@ class Turns:
         if not self._done_said:
             self._out += b"DONE\r\n"
             self._done_said = True
+            self._holder = None  # what follows goes in the same write: RFC 2177 has the server read it behind DONE
 
     def complete(self, tag: Tag) -> Command:
         """The tagged reply has come."""
@@ -136,5 +143,7 @@ class Turns:
             self._holder = None
             self._pieces.clear()
             self._initial = None
-            self._challenged = self._idling = self._done_asked = self._done_said = False
+            self._challenged = False
+        if isinstance(command, Idle):
+            self._idling = self._done_asked = self._done_said = False
         return command

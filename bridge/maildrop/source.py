@@ -109,6 +109,9 @@ class Source(Protocol):
     def ahead(self) -> Ahead:
         """What was, or may be, read ahead for this session."""
 
+    async def enter(self) -> None:
+        """Have the password checked, and no more: for who waits for another login of the account to list."""
+
     async def list(self, known: Listing | None = None) -> Listing:
         """Everything that is there, complete or an error (S6).
 

@@ -58,6 +58,9 @@ class Replayed:
     left_over: Sequence[Entry]
 
 
+NOTHING_WAITS = Replayed(frozenset(), ())
+
+
 @define(eq=False)
 class _Work:
     """A job on its way. `told`: the client has its answer, and what is refused from now on is told to the owner.
@@ -276,6 +279,8 @@ class Deletions:
         now = self._clock.seconds()
         entries = left = await self._store.journal(account.key, now)
         works = [work for work in self._works if work.account.key == account.key]
+        if not (entries or works or before):
+            return NOTHING_WAITS
         if works:  # others', of which those give up whose mailbox or password is another now
             await self._wait_for(works)
             left = await self._store.journal(account.key, now)

@@ -55,8 +55,11 @@ class _Judged:
 
 
 @define(eq=False)
-class _Recognising:
-    """A replaced mailbox whose messages are being recognised; logins of the account that come meanwhile wait for it."""
+class _Work:
+    """A mailbox that is listed for the first time, or was replaced, and whose messages are being recognised.
+
+    Logins of the account that come meanwhile wait for it.
+    """
 
     source: Source
     fingerprints: Mapping[int, Fingerprint] = field(factory=dict)
@@ -80,22 +83,35 @@ class Listings:
         self._store = store
         self._clock = clock
         self._emit = emit
-        self._recognising: dict[SourceKey, _Recognising] = {}
+        self._working: dict[SourceKey, _Work] = {}
         self._judged: dict[SourceKey, _Judged] = {}
 
     def stop(self) -> None:
         """What is being recognised is given up; nothing of it was stored."""
-        for recognising in list(self._recognising.values()):
-            recognising.source.abandon()
+        for work in list(self._working.values()):
+            work.source.abandon()
 
     async def synchronised(self, account: Account, source: Source) -> Memory:
         """The source as it is now, stored. Raises a Trouble, and changes nothing then."""
         memory = await self._store.recall(account.key)
         for _ in range(ROUNDS):
             known = memory.listing if memory is not None and memory.place == account.place else None
+            try:
+                if known is None:
+                    await source.enter()  # nobody is shown what others list before his own password was checked
+                    if account.key not in self._working:
+                        return await self._carried_through(account.key, self._listed(account, source, memory), source)
+                    await self._working[account.key].over()
+                    memory = await self._store.recall(account.key)
+                    continue
+            except Overtaken:
+                memory = await self._store.recall(account.key)
+                continue
             listing = await source.list(known)
-            if account.key in self._recognising:
-                await self._recognising[account.key].over()
+            if memory is not None and listing is memory.listing and not self._asks_more(account, memory):
+                return memory  # nothing came, went or changed
+            if account.key in self._working:
+                await self._working[account.key].over()
                 memory = await self._store.recall(account.key)
                 continue
             why = advance.replaced(memory, account.place, listing) if memory is not None else ""
@@ -108,20 +124,33 @@ class Listings:
                     return memory
         raise ListingIncomplete("the mailbox changes faster than it can be listed; try again later")
 
+    async def _listed(self, account: Account, source: Source, memory: Memory | None) -> Memory:
+        """Everything, where nothing is known that would spare it."""
+        listing = await source.list()
+        why = advance.replaced(memory, account.place, listing) if memory is not None else ""
+        return await self._stored(account, source, memory, listing, why)
+
+    def _asks_more(self, account: Account, memory: Memory) -> bool:
+        """The owner has said something since: there is more to do than to compare two listings."""
+        other = parse_format(account.passthrough.uidl).template != memory.template
+        return other or bool(memory.question) or memory.accepted or account.key in self._working
+
     async def _carried_through(self, key: SourceKey, storing: Coroutine[Any, Any, Memory], source: Source) -> Memory:
-        """Recognising thousands of messages may take longer than a client waits; the next login finds it done (S31)."""
-        recognising = self._recognising[key] = _Recognising(source)
+        """Listing and recognising thousands may take longer than a client waits; the next login finds it done (S31)."""
+        work = self._working[key] = _Work(source)
         waiting: Deferred[Memory] = Deferred()
 
         def tell(result: Memory | Failure) -> None:
-            del self._recognising[key]
-            if waiting.called:
-                source.abandon()  # whoever waited is gone, and nothing else needs it
+            del self._working[key]
+            if waiting.called and isinstance(result, Failure):
+                source.abandon()
+            elif waiting.called:
+                source.close()  # whoever waited is gone; the next login may take its connection over
             elif isinstance(result, Failure):
                 waiting.errback(result)
             else:
                 waiting.callback(result)
-            recognising.end()
+            work.end()
 
         Deferred.fromCoroutine(storing).addBoth(tell)
         try:
@@ -191,7 +220,7 @@ class Listings:
         if not (before.accepted or account.passthrough.renumbered == "accept"):
             self._refuse_again(account, before, listing)
         old = await self._store.fingerprints(account.key, before.incarnation)
-        new = self._recognising[account.key].fingerprints = await source.fingerprints(listing.uids)
+        new = self._working[account.key].fingerprints = await source.fingerprints(listing.uids)
         moves = rematch(before.listing, old, listing, new)
         doubt = implausible(before.listing, listing, moves)
         question = f"{why}; {doubt}"
@@ -235,7 +264,7 @@ class Listings:
 
     async def _moved(self, account: Account, before: Memory, memory: Memory, moves: Moves) -> None:
         """What was fetched is learned; and numbers stay in the order that the plain view knew, should UIDs not (S8)."""
-        known = self._recognising[account.key].fingerprints
+        known = self._working[account.key].fingerprints
         await self._store.learn(
             account.key, memory.incarnation, true_sizes={}, fingerprints=known, learned_to=memory.highest
         )

@@ -1,5 +1,6 @@
 """One session's hold on a maildrop: what it reads, what it learns on the way, what its QUIT asks for."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
@@ -150,6 +151,9 @@ class Visit:
         if self._handed_over:
             self._keep_sizes()
             return
+        if not (self._sizes or self._new() or self._left_over):
+            self.source.close()
+            return
         leaving = Deferred.fromCoroutine(self._leave())
         self._departures.add(leaving)
         leaving.addTimeout(LEARNING, self._clock)
@@ -182,11 +186,15 @@ class Visit:
 
     async def _learn_new(self) -> None:
         """In parts, so that what was learned stays when the time is up."""
-        uids = self._memory.listing.uids
-        new = uids[bisect_right(uids, self._memory.learned_to) :]
+        new = self._new()
         for start in range(0, len(new), LEARNED_AT_ONCE):
             part = new[start : start + LEARNED_AT_ONCE].tolist()
             await self._learn(await self.source.fingerprints(part), part[-1])
+
+    def _new(self) -> "array[int]":
+        """UIDs of which nothing is learned yet."""
+        uids, learned_to = self._memory.listing.uids, self._memory.learned_to
+        return uids[bisect_right(uids, learned_to) :] if uids and uids[-1] > learned_to else uids[:0]
 
     def _left_badly(self, failure: Failure) -> None:
         failure.trap(Trouble, TimedOut, CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there

@@ -18,7 +18,7 @@ from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
 from bridge.names import AccountName, SourceKey, UidValidity
 from bridge.state.computed import Computed, Known, Owner, Wish, taken
-from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Pending, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Glance, Overtaken, Pending, UidlTaken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,6 +93,14 @@ class MemoryStore:
             exceptions=exceptions(source.uidls),
             true_sizes=dict(source.true_sizes),
         )
+
+    def glance(self, key: SourceKey, now: float) -> Glance | None:
+        source = self._sources.get(key)
+        waiting = any(
+            one.key == key and (one.entry.stage is not Stage.FLAGGED or one.entry.due <= now)
+            for one in self._journal.values()
+        )
+        return Glance(source.memory.version if source is not None else 0, waiting) if not self._closed else None
 
     @_answer
     def remember(self, key: SourceKey, memory: Memory, news: News) -> Memory:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve
 
 from bridge.maildrop.exceptions import exceptions
+from bridge.maildrop.journal import Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state import sql_journal, sql_uidls, sql_viewers
 from bridge.state.columns import pack_listing, signed
 from bridge.state.sql_rows import find, listed, listing
-from bridge.state.store import Overtaken
+from bridge.state.store import Glance, Overtaken
 
 
 def recall(db: sqlite3.Connection, key: SourceKey) -> Memory | None:
@@ -35,6 +36,16 @@ def recall(db: sqlite3.Connection, key: SourceKey) -> Memory | None:
         question=row["question"],
         accepted=bool(row["accepted"]),
     )
+
+
+def glance(db: sqlite3.Connection, key: SourceKey, now: float) -> Glance:
+    row = db.execute(
+        "SELECT source.version, EXISTS (SELECT 1 FROM journal WHERE journal.source = source.id"
+        " AND (stage <> ? OR due <= ?)) FROM source JOIN account ON account.id = source.account"
+        " WHERE account.name = ? AND source.name = ?",
+        (Stage.FLAGGED.value, now, key.account, key.source),
+    ).fetchone()
+    return Glance(row[0], bool(row[1])) if row is not None else Glance(0, waiting=False)
 
 
 def _issued(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[Issued, ...]:

@@ -1,7 +1,8 @@
 """State in one SQLite file: it survives the process and a loss of power.
 
-A change is on the disk (WAL, synchronous=FULL) before its Deferred fires. The reactor's thread never touches the file
-once it is open. Other processes may use the same file meanwhile: `popbridge uidl` beside a running bridge.
+A change is on the disk (WAL, synchronous=FULL) before its Deferred fires. The reactor's thread reads single rows, never
+waiting for a lock, and writes nothing. Other processes may use the same file meanwhile: `popbridge uidl` beside a
+running bridge.
 """
 
 import os
@@ -21,7 +22,7 @@ from bridge.state import sql_journal, sql_sources, sql_viewers
 from bridge.state.faults import StateUnusable, unusable
 from bridge.state.migrate import migrate, sync
 from bridge.state.opened_file import OpenedFile
-from bridge.state.store import Pending
+from bridge.state.store import Glance, Pending
 from bridge.state.threads import Reactor, Reader, Writer
 
 _PATIENCE = 1.0
@@ -36,9 +37,10 @@ class SqliteStore:
 
     durable = True
 
-    def __init__(self, writer: Writer, reader: Reader, reactor: Reactor) -> None:
+    def __init__(self, writer: Writer, reader: Reader, glances: sqlite3.Connection, reactor: Reactor) -> None:
         self._writer = writer
         self._reader = reader
+        self._glances: sqlite3.Connection | None = glances
         self._reactor = reactor
 
     @classmethod
@@ -52,10 +54,12 @@ class SqliteStore:
             raise unusable(path, error) from error
         try:
             migrate(db, path)
-            reading = _connect(path)
-            reading.execute("PRAGMA query_only = ON")
+            reading, glances = _connect(path), _connect(path)
+            for each in (reading, glances):
+                each.execute("PRAGMA query_only = ON")
             for each in (db, reading):
                 each.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
+            glances.execute("PRAGMA busy_timeout = 0")
             opened = OpenedFile.at(path)
         except (OSError, sqlite3.Error) as error:
             db.close()
@@ -65,12 +69,20 @@ class SqliteStore:
             raise
         # A login that needs nothing stored is shown what it always was, whatever became of the file: reads go on.
         writer = Writer(db, reactor, "state-writer", opened.check)
-        return cls(writer, Reader(reading, reactor, "state-reader"), reactor)
+        return cls(writer, Reader(reading, reactor, "state-reader"), glances, reactor)
 
     # Listings and UIDLs.
 
     def recall(self, key: SourceKey) -> "Deferred[Memory | None]":
         return self._reader.ask(partial(sql_sources.recall, key=key))
+
+    def glance(self, key: SourceKey, now: float) -> Glance | None:
+        if self._glances is None:
+            return None
+        try:
+            return sql_sources.glance(self._glances, key, now)
+        except sqlite3.Error:
+            return None
 
     def remember(self, key: SourceKey, memory: Memory, news: News) -> "Deferred[Memory]":
         stored = evolve(memory, listing=memory.listing.copy(), true_sizes=dict(memory.true_sizes))
@@ -162,6 +174,9 @@ class SqliteStore:
 
     def close(self) -> "Deferred[None]":
         """The writer's connection is the last: it brings everything into the one file."""
+        if self._glances is not None:
+            self._glances.close()
+            self._glances = None
         return self._reader.close().addCallback(lambda _: self._writer.close())
 
 

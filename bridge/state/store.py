@@ -32,6 +32,14 @@ class UidlTaken(Exception):
 
 
 @frozen
+class Glance:
+    """What is there to be read of a source. `version` 0: nothing. `waiting`: its journal is not empty."""
+
+    version: int
+    waiting: bool
+
+
+@frozen
 class Pending:
     """What the journal holds, for `popbridge status`.
 
@@ -53,6 +61,9 @@ class Store(Protocol):
     # Listings and UIDLs.
 
     def recall(self, key: SourceKey) -> "Deferred[Memory | None]": ...
+
+    def glance(self, key: SourceKey, now: float) -> Glance | None:
+        """At once, for whoever holds what was recalled before; `now` as for `journal`. None: it cannot be said now."""
 
     def remember(self, key: SourceKey, memory: Memory, news: News) -> "Deferred[Memory]":
         """Store it in place of the version it was made from (`memory.version`); gives it back with its new version.

@@ -32,7 +32,7 @@ from bridge.imap.client import (
 )
 from bridge.imap.commands import Command
 from bridge.imap.quirks import Quirk
-from bridge.imap.responses import Response, Status, StatusKind
+from bridge.imap.responses import Fetched, Response, Status, StatusKind
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.names import Uid
 from bridge.upstream.imap_answers import Answer, Kept
@@ -42,11 +42,17 @@ from bridge.violation import ProtocolViolation
 
 __all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Messages", "Trace", "Wire"]
 
+AWAKE = 3.0  # seconds in which a connection that rested has to answer; a new one takes less than 30 of silence
+
 CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
 CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
 
 Trace = Callable[[str, str], None]
 """(direction, text) of what went over the wire, without mail text; "c" is us, "s" the server."""
+
+
+def _nothing() -> None:
+    """Nobody waits for its end."""
 
 
 class Body(Shape):
@@ -115,14 +121,19 @@ class ImapConnection(Protocol):
         trace: Trace | None,
         on_quirk: Callable[[Quirk], None],
     ) -> None:
-        self.client = Client(on_quirk=on_quirk)
+        self.client = Client(on_quirk=self._met)
         self.mailbox = Selected()
         self.greeted: Deferred[Status] = Deferred()
         self.ended: Trouble | None = None
+        self.trace = trace
+        self.on_quirk = on_quirk
+        self.on_end: Callable[[], None] = _nothing
+        self.server = ""
+        """The name by which it calls itself (RFC 2971)."""
+        self.heard_at = clock.seconds()
         self._clock = clock
         self._silence = silence
         self._close_abort = close_abort
-        self._trace = trace
         self._asked: dict[Tag, _Asked] = {}
         self._body: Body | None = None
         self._bodies: Bodies | None = None  # the same, where it is one of many
@@ -132,6 +143,10 @@ class ImapConnection(Protocol):
         self._lost = False
         self._closing: IDelayedCall | None = None
         self._goodbye = ""
+        self._leaving = False  # it has said BYE
+        self._resting = False
+        self._idle: Tag | None = None
+        self._doubt: IDelayedCall | None = None
         self._chatter = 0
         self._hidden: tuple[str, ...] = ()
 
@@ -152,12 +167,14 @@ class ImapConnection(Protocol):
         if self.ended is not None:
             answer.errback(self.ended)
             return answer
+        if self._resting:
+            self._wake()
         tag = self.client.send(command)
         if isinstance(command, commands.Select | commands.Examine):
             self.mailbox = Selected()
         self._asked[tag] = _Asked(command, answer, rows, body, bodies or messages, messages, challenged)
-        if self._trace is not None:
-            self._trace("c", f"{tag} {command!r}")
+        if self.trace is not None:
+            self.trace("c", f"{tag} {command!r}")
         self._flush()
         return answer
 
@@ -170,7 +187,34 @@ class ImapConnection(Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self.ended is None and self.client.quiet
+        return self.ended is None and not self._leaving and (self.client.quiet or self._resting)
+
+    # Between two sessions.
+
+    def rest(self) -> None:
+        """Nothing is asked for a while: let the server tell what happens, where it can. The next command ends that."""
+        if not self._resting and "IDLE" in self.client.capabilities:
+            tag = self.client.send(commands.Idle())
+            self._asked[tag] = _Asked(commands.Idle(), Deferred(), None, None, None, None, None)
+            self._asked[tag].answer.addErrback(lambda _: None)
+            self._idle = tag
+            self._flush()
+        self._resting = True
+
+    def probe(self) -> None:
+        """At rest: see whether it still answers."""
+        self.ask(commands.Noop()).addCallbacks(lambda _: self.rest(), lambda _: None)
+
+    def quiet_since(self, moment: float) -> bool:
+        """Nothing was told since SELECT, by a server that idles and has said something since that moment."""
+        return self.client.idling and not self._leaving and self.heard_at >= moment and self.mailbox.quiet
+
+    def _wake(self) -> None:
+        """A connection may have died unseen while it rested; the first answer shows that it has not."""
+        self._resting = False
+        if self._idle is not None:
+            self.client.done()
+        self._doubt = self._clock.callLater(min(AWAKE, self._silence), self._silent, AWAKE)
 
     def close(self) -> None:
         """LOGOUT in good order, unless something is still in flight: then the end is abrupt."""
@@ -220,6 +264,8 @@ class ImapConnection(Protocol):
         acknowledge(self.transport)
         if self._is_over():
             return
+        self.heard_at = self._clock.seconds()
+        self._believe()
         try:
             for event in self.client.receive(octets):
                 self._happened(event)
@@ -243,6 +289,10 @@ class ImapConnection(Protocol):
             trouble.__cause__ = reason.value
             self._end(trouble)
 
+    def _met(self, quirk: Quirk) -> None:
+        """It goes to whose session it is now."""
+        self.on_quirk(quirk)
+
     def _cleaned(self, text: str) -> str:
         for form in self._hidden:
             text = text.replace(form, "…")
@@ -255,8 +305,8 @@ class ImapConnection(Protocol):
     # What the client's half of the protocol makes of it.
 
     def _happened(self, event: Event) -> None:
-        if self._trace is not None:
-            self._trace("s", self._cleaned(repr(event)))
+        if self.trace is not None:
+            self.trace("s", self._cleaned(repr(event)))
         match event:
             case BodiesCame(bodies, tag):
                 messages = self._asked[tag].messages
@@ -301,7 +351,9 @@ class ImapConnection(Protocol):
         match response:
             case Status(kind, code, text):
                 if kind is StatusKind.BYE:
-                    self._goodbye = self._cleaned(text)
+                    self._goodbye, self._leaving = self._cleaned(text), True
+                elif kind is not StatusKind.OK:
+                    self.mailbox.touch()  # Dovecot 2.3.19 in an IDLE: NO, when the mailbox was made anew
                 elif code is not None:
                     self.mailbox.hear_code(code)
             case _ if not self.mailbox.hear(response):
@@ -313,9 +365,13 @@ class ImapConnection(Protocol):
         asked = self._asked.get(tag) if tag is not None else None
         if asked is not None and asked.kept.keep(asked.command, response):
             self._progress()
+        elif isinstance(response, Fetched):
+            self.mailbox.flags_told += 1
 
     def _completed(self, tag: Tag, status: Status) -> None:
         asked = self._asked.pop(tag)
+        if tag == self._idle:
+            self._idle = None
         self._progress()
         self.resume()
         if isinstance(asked.command, commands.Logout):
@@ -359,7 +415,7 @@ class ImapConnection(Protocol):
 
     def _watch(self) -> None:
         """The clock of silence runs while something is awaited and nobody holds the connection paused."""
-        awaited = bool(self._asked) or not self.greeted.called
+        awaited = len(self._asked) > (self._resting and self._idle is not None) or not self.greeted.called
         wanted = awaited and not self._paused and self.ended is None
         running = self._timer is not None and self._timer.active()
         if wanted and not running:
@@ -367,14 +423,22 @@ class ImapConnection(Protocol):
         elif self._timer is not None and running and not wanted:
             self._timer.cancel()
 
-    def _silent(self) -> None:
-        self._end(UpstreamUnavailable(f"upstream did not answer for {self._silence:g} seconds"))
+    def _silent(self, seconds: float | None = None) -> None:
+        self._end(UpstreamUnavailable(f"upstream did not answer for {seconds or self._silence:g} seconds"))
         self.transport.abortConnection()
+
+    def _believe(self) -> None:
+        if self._doubt is not None:
+            doubt, self._doubt = self._doubt, None
+            if doubt.active():
+                doubt.cancel()
 
     def _end(self, trouble: Trouble) -> None:
         self.ended = trouble
         self._body = None
+        self._believe()
         self._watch()
+        self.on_end()
         asked, self._asked = list(self._asked.values()), {}
         if not self.greeted.called:
             self.greeted.errback(trouble)

@@ -53,27 +53,46 @@ def selecting(connection: ImapConnection, mailbox: str, known: Listing | None = 
 class Roll:
     """A listing on its way. `ask` goes out in one write with SELECT, and `called` makes it complete."""
 
-    def __init__(self, connection: ImapConnection, known: Listing | None) -> None:
+    def __init__(self, connection: ImapConnection, known: Listing | None, *, again: bool = False) -> None:
+        """`again`: this connection has listed the mailbox before."""
         self._connection = connection
+        self._last = known
         self._known = known if known is not None and len(known) else None
+        # Then the answer to SELECT says whether anything changed, and what else there is to ask (S7).
+        self._modseq_tells = known is not None and known.highestmodseq > 0
+        self._again = again and self._modseq_tells
         self._rows = Listing(UidValidity(0))  # as they come
         self._changes = 0  # up to which what is held is right
 
     def ask(self) -> "list[Deferred[Answer]]":
+        if self._again:
+            return []
         if self._known is None:
             return [self._fetch("1:*")]
-        searching = self._connection.ask(search(self._connection, NOT_FOR_POP3))
-        wanted = [str(uid) for uid in samples(self._known.uids)]
+        searching = [] if self._modseq_tells else [self._search()]
+        return [*searching, self._fetch_changes(self._known)]
+
+    def _search(self) -> "Deferred[Answer]":
+        return self._connection.ask(search(self._connection, NOT_FOR_POP3))
+
+    def _fetch_changes(self, known: Listing) -> "Deferred[Answer]":
+        wanted = [str(uid) for uid in samples(known.uids)]
         # What is new. A server without anything new answers with its last message (RFC 9051, section 6.4.9).
-        wanted.append(f"{min(self._known.uids[-1] + 1, LAST_UID)}:*")
-        return [searching, self._fetch(",".join(wanted))]
+        wanted.append(f"{min(known.uids[-1] + 1, LAST_UID)}:*")
+        return self._fetch(",".join(wanted))
 
     async def called(self, selected: Answer, answers: Sequence[Answer]) -> Listing:
         """`answers` to what was asked, in its order. Raises ListingIncomplete."""
+        if self._again:
+            if self._last is not None and self._unchanged(self._last):
+                return self._last
+            answers = [await (self._fetch("1:*") if self._known is None else self._fetch_changes(self._known))]
         if self._known is None:
             listing = await self._settled(answers[0])
         else:
-            still = await self._brought_up_to_date(self._known, selected, *answers)
+            still = await self._brought_up_to_date(self._known, selected, answers)
+            if still is self._known:
+                return still
             listing = still if still is not None else await self._afresh()
         mailbox = self._connection.mailbox
         listing.uidvalidity = UidValidity(mailbox.uidvalidity or 0)
@@ -95,14 +114,27 @@ class Roll:
 
     # What changed
 
-    async def _brought_up_to_date(
-        self, known: Listing, selected: Answer, searched: Answer, fetched: Answer
-    ) -> Listing | None:
+    def _unchanged(self, known: Listing) -> bool:
+        """Neither came nor went a message, nor changed any of its flags (RFC 7162, section 3.1.1)."""
+        mailbox = self._connection.mailbox
+        return (
+            (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq, mailbox.mailbox_id)
+            == (known.uidvalidity, known.uidnext, known.highestmodseq, known.mailbox_id)
+            and mailbox.exists == len(known)
+            and mailbox.quiet
+            and known.highestmodseq > 0
+        )
+
+    async def _brought_up_to_date(self, known: Listing, selected: Answer, answers: Sequence[Answer]) -> Listing | None:
         """None: what is known does not hold any more."""
         if speaks_against(known, self._connection.mailbox):
             return None
+        fetched = answers[-1]
         rows = self._rows
         rows.settle()
+        if fetched.ok and len(rows) and self._unchanged(known) and same_rows(known, rows, range(len(rows))):
+            return known
+        searched = answers[0] if len(answers) > 1 else await self._search()
         new = bisect_right(rows.uids, known.uids[-1])
         listing = known.copy()
         vanish(listing, [span for told in selected.responses if isinstance(told, Vanished) for span in told.uids])

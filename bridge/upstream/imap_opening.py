@@ -1,6 +1,6 @@
 """Opening a mailbox: all that needs no answer of the other goes out in one write, and the listing with it."""
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from bridge.config import PassThrough
@@ -33,35 +33,50 @@ class Opened:
 
 
 async def open_mailbox(
-    connection: ImapConnection, account: PassThrough, *, listing: bool, known: Listing | None = None
+    connection: ImapConnection,
+    account: PassThrough,
+    *,
+    listing: bool,
+    known: Listing | None = None,
+    before: Mailbox | None = None,
 ) -> Opened:
-    """Raises a Trouble; UpstreamUnsuitable where this account can never mean in this mailbox what it says."""
+    """Raises a Trouble; UpstreamUnsuitable where this account can never mean in this mailbox what it says.
+
+    `before`: what was seen when it was opened over this connection the last time: rights and targets are not asked
+    for again.
+    """
     select = selecting(connection, account.upstream.mailbox, known if listing else None)
-    roll = Roll(connection, known) if listing else None
+    roll = Roll(connection, known, again=before is not None) if listing else None
     try:
-        return await _open(connection, account, select, roll)
+        return await _open(connection, account, select, roll, before)
     except _NotUnderstood:
         # A server that announces more of RFC 7162 than it knows.
-        return await _open(connection, account, Select(select.mailbox), Roll(connection, known) if listing else None)
+        roll = Roll(connection, known) if listing else None
+        return await _open(connection, account, Select(select.mailbox), roll, before)
 
 
 class _NotUnderstood(Exception):
     """SELECT with a parameter was BAD."""
 
 
-async def _open(connection: ImapConnection, account: PassThrough, select: Select, roll: Roll | None) -> Opened:
+async def _open(
+    connection: ImapConnection, account: PassThrough, select: Select, roll: Roll | None, seen: Mailbox | None
+) -> Opened:
     has = connection.client.capabilities
     policy = Policy(account.delete)
     before = _introduce(connection)
     if not select.mailbox.isascii():
         await together(*before)  # a name is written in UTF-8 once that is enabled
         before = []
-    targets = ask_for_targets(connection, account, policy)
+    targets = ask_for_targets(connection, account, policy) if seen is None else None
     selecting = connection.ask(select)
-    rights = connection.ask(AskRights(select.mailbox)) if "ACL" in has else None
+    rights = connection.ask(AskRights(select.mailbox)) if "ACL" in has and seen is None else None
     rows = roll.ask() if roll is not None else []
     asked = [deferred for deferred in (*before, targets, selecting, rights, *rows) if deferred is not None]
     answers = dict(zip(map(id, asked), await together(*asked), strict=True))
+    for one in (one for answer in answers.values() for one in answer.responses):
+        if isinstance(one, responses.Identified):
+            connection.server = one.fields.get("name", "")
 
     selected = answers[id(selecting)]
     if selected.status.kind is StatusKind.BAD and select != Select(select.mailbox):
@@ -71,6 +86,8 @@ async def _open(connection: ImapConnection, account: PassThrough, select: Select
     if not connection.mailbox.uidvalidity:  # 0 is none (RFC 9051, section 2.3.1.1)
         raise UpstreamUnsuitable(f"the mailbox {select.mailbox} has no UIDVALIDITY: its messages have no lasting names")
     mailbox = _seen(connection, account, selected, answers.get(id(targets)), answers.get(id(rights)))
+    if seen is not None:
+        mailbox = evolve(mailbox, targets=seen.targets, rights=seen.rights)
     why = unkeepable(policy, mailbox)
     if why:
         raise UpstreamUnsuitable(why)

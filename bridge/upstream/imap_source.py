@@ -7,14 +7,14 @@ message ends that message.
 from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import evolve
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 
 from bridge.config import PassThrough
 from bridge.imap import responses
 from bridge.imap.commands import FetchBody, FetchFlags, Noop
 from bridge.maildrop import retention
-from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, UpstreamUnavailable
+from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, Trouble, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint
 from bridge.maildrop.readahead import FIRST_PART, Budget
@@ -28,6 +28,8 @@ from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import carry_out
 from bridge.upstream.imap_opening import Opened, open_mailbox
 from bridge.upstream.imap_searching import found_by_owner
+from bridge.upstream.mooring import NONE, Mooring
+from bridge.upstream.pool import Parked
 from bridge.upstream.selected import Selected
 from bridge.upstream.targets import find_targets
 
@@ -44,16 +46,26 @@ Reach = Callable[[], Awaitable[ImapConnection]]
 class ImapSource:
     """One mailbox for one session."""
 
-    def __init__(self, reach: Reach, account: PassThrough, clock: IReactorTime, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        account: PassThrough,
+        clock: IReactorTime,
+        mooring: Mooring = NONE,
+        budget: Budget | None = None,
+    ) -> None:
         self._reach = reach
+        self._mooring = mooring
         self._account = account
         self._connection: ImapConnection | None = None
         self._witness: ImapConnection | None = None  # the connection that listed, or looked last
         self._listed: Listing | None = None
         self._mailbox: Mailbox | None = None
         self.ahead = ImapAhead(self._live, budget if budget is not None else Budget(0, 0))
-        self._keep_alive = LoopingCall(self._stay)
-        self._keep_alive.clock = self._clock = clock
+        self._clock = clock
+        self._over = False
+        self._staying: IDelayedCall | None = None
+        self._waiting: Parked | None = None  # a connection that is to be taken over
 
     @property
     def mailbox(self) -> Mailbox | None:
@@ -65,12 +77,45 @@ class ImapSource:
         witness = self._witness
         return witness is not None and witness.ended is None and not self._is_replaced(witness.mailbox)
 
+    async def enter(self) -> None:
+        if self._connection is None and self._waiting is None:
+            self._waiting = self._mooring.take()
+            if self._waiting is None:
+                self._connection = await self._reach()
+
     async def list(self, known: Listing | None = None) -> Listing:
-        opened = await self._open(listing=True, known=known)
-        assert opened.listing is not None
-        self._listed, self._witness = opened.listing, self._connection
-        if not self._keep_alive.running:
-            self._keep_alive.start(KEEP_ALIVE, now=False)
+        listing = await self._taken_over(known) if self._connection is None else None
+        if listing is None:
+            opened = await self._open(listing=True, known=known)
+            assert opened.listing is not None
+            listing = opened.listing
+        self._listed, self._witness = listing, self._connection
+        if self._staying is None:
+            self._staying = self._clock.callLater(KEEP_ALIVE, self._stay)
+        return listing
+
+    async def _taken_over(self, known: Listing | None) -> Listing | None:
+        """By the connection of a session before; None where there is none, or where it is of no more use."""
+        parked, self._waiting = self._waiting or self._mooring.take(), None
+        if parked is None:
+            return None
+        connection, mailbox = parked.connection, parked.mailbox
+        if known is not None and self._mooring.quiet(parked, known):
+            self._connection, self._mailbox = connection, mailbox
+            return known
+        try:
+            opened = await open_mailbox(connection, self._account, listing=True, known=known, before=mailbox)
+        except Trouble:
+            connection.abandon()  # it may have died long ago; a new one will tell the truth
+            return None
+        except BaseException:
+            connection.abandon()
+            raise
+        if known is not None and opened.listing is not None and opened.listing.uidvalidity != known.uidvalidity:
+            # Dovecot 2.3.19 mixes up in one process what it knew of a mailbox and what was made anew in its place.
+            connection.close()
+            return None
+        self._connection, self._mailbox = connection, opened.mailbox
         return opened.listing
 
     async def stream(self, uid: Uid, sink: Sink, size: int) -> None:
@@ -83,7 +128,7 @@ class ImapSource:
         try:
             answer = await self._fetch(FetchBody(uid), body)
         except UpstreamUnavailable:
-            if not body.begun:
+            if not body.begun or self._over:
                 raise
             await self._go_on(uid, body)
             return
@@ -146,6 +191,7 @@ class ImapSource:
         why = retention.refusal(policy, mailbox)
         if why:
             return Deletion(len(uids), frozenset(uids), why)
+        connection.mailbox.touch()
         return await carry_out(connection, policy, mailbox, self._account, uids, again=again)
 
     async def purge(self, uids: Sequence[int]) -> Deletion:
@@ -153,15 +199,27 @@ class ImapSource:
         why = retention.refusal(Policy.EXPUNGE, mailbox)
         if why:
             return Deletion(len(uids), frozenset(uids), why)
+        connection.mailbox.touch()
         return await carry_out(connection, None, mailbox, self._account, uids)
 
     async def mark_seen(self, uids: Sequence[int]) -> None:
-        await inquiries.mark_seen(await self._ready(), uids)
+        connection = await self._ready()
+        connection.mailbox.touch()
+        await inquiries.mark_seen(connection, uids)
 
     def close(self) -> None:
         self._rest()
-        if self._connection is not None:
-            self._connection.close()
+        connection, mailbox = self._connection, self._mailbox
+        if connection is None or (mailbox is not None and self._parked(connection, mailbox)):
+            return
+        connection.close()
+
+    def _parked(self, connection: ImapConnection, mailbox: Mailbox) -> bool:
+        """Only the mailbox that was listed is worth keeping."""
+        listed = self._listed
+        if listed is None or self._is_replaced(connection.mailbox):
+            return False
+        return self._mooring.park(connection, mailbox, listed if connection is self._witness else None)
 
     def abandon(self) -> None:
         self._rest()
@@ -169,15 +227,21 @@ class ImapSource:
             self._connection.abandon()
 
     def _rest(self) -> None:
+        self._over = True
         self.ahead.drop()
-        if self._keep_alive.running:
-            self._keep_alive.stop()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.connection.close()
+        staying, self._staying = self._staying, None
+        if staying is not None:
+            staying.cancel()
 
     def _live(self) -> ImapConnection | None:
         connection = self._connection
         return connection if connection is not None and connection.ended is None else None
 
     def _stay(self) -> None:
+        self._staying = self._clock.callLater(KEEP_ALIVE, self._stay)
         if self._connection is not None and self._connection.reusable:
             self._connection.ask(Noop()).addErrback(lambda _: None)
 
@@ -261,7 +325,7 @@ class ImapSource:
         try:
             return await (await self._ready()).ask(command, body=body)
         except UpstreamUnavailable:
-            if fresh or body.begun:
+            if fresh or body.begun or self._over:
                 raise
         return await (await self._ready()).ask(command, body=body)
 

@@ -7,6 +7,7 @@ from attrs import evolve
 from bridge.accounts.account import Account
 from bridge.config import Timeouts
 from bridge.imap.quirks import Quirk, ignore
+from bridge.maildrop.errors import CredentialsRefused
 from bridge.maildrop.readahead import Budget
 from bridge.sasl import Credentials
 from bridge.tls import client_context
@@ -14,14 +15,23 @@ from bridge.upstream.authenticate import log_in
 from bridge.upstream.connect import Reactor, connect
 from bridge.upstream.imap_connection import ImapConnection, Trace
 from bridge.upstream.imap_source import ImapSource
+from bridge.upstream.mooring import NONE, Mooring
+from bridge.upstream.pool import ConnectionPool
 
 
 class Opener:
     """Makes the source of an account; the only thing here that knows the reactor."""
 
-    def __init__(self, reactor: Reactor, timeouts: Timeouts, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        timeouts: Timeouts,
+        pool: ConnectionPool | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         self._reactor = reactor
         self._timeouts = timeouts
+        self._pool = pool
         self._budget = budget
 
     def source(
@@ -33,9 +43,9 @@ class Opener:
         on_quirk: Callable[[Quirk], None] = ignore,
     ) -> ImapSource:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
-        settings = account.passthrough
-        sent = evolve(credentials, login=account.login)  # what the owner's login = "{local}" makes of it
-        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+        pool, mooring = self._pool, NONE
+        if pool is not None:
+            mooring = Mooring(pool, pool.berth(account, credentials), trace, on_quirk)
 
         def make() -> ImapConnection:
             return ImapConnection(
@@ -47,12 +57,34 @@ class Opener:
             )
 
         async def reach() -> ImapConnection:
-            connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
+            if pool is None:
+                return await self._logged_in(account, credentials, make)
+            guessed = account.guessed
+            pool.enter(guessed)
             try:
-                await log_in(connection, sent)
-            except BaseException:
-                connection.abandon()
+                connection = await self._logged_in(account, credentials, make)
+            except BaseException as error:
+                pool.leave(guessed)
+                if isinstance(error, CredentialsRefused):
+                    pool.refused(guessed)
                 raise
+            connection.on_end = lambda: pool.ended(guessed, connection)
+            if mooring.berth is not None:
+                pool.admit(mooring.berth, connection)
             return connection
 
-        return ImapSource(reach, settings, self._reactor, self._budget)
+        return ImapSource(reach, account.passthrough, self._reactor, mooring, self._budget)
+
+    async def _logged_in(
+        self, account: Account, credentials: Credentials, make: Callable[[], ImapConnection]
+    ) -> ImapConnection:
+        settings = account.passthrough
+        sent = evolve(credentials, login=account.login)  # what the owner's login = "{local}" makes of it
+        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+        connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
+        try:
+            await log_in(connection, sent)
+        except BaseException:
+            connection.abandon()
+            raise
+        return connection

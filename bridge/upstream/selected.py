@@ -10,7 +10,8 @@ from bridge.imap.responses import Code, Response
 class Selected:
     """`exists` None: the server has not said how many messages there are. `flags_kept`: PERMANENTFLAGS, lower case.
 
-    `changes`: how often messages were told to have gone, or come, since SELECT; `removals`: to have gone.
+    `changes`: how often messages were told to have gone, or come, since SELECT; `removals`: to have gone;
+    `flags_told`: to have other flags.
     `highestmodseq` (RFC 7162) and `mailbox_id` (RFC 8474) are 0 and "" where there are none.
     """
 
@@ -22,6 +23,7 @@ class Selected:
     highestmodseq: int = 0
     mailbox_id: str = ""
     removals: int = 0
+    flags_told: int = 0
 
     def hear(self, response: Response) -> bool:
         """True if it was news about the mailbox."""
@@ -42,6 +44,15 @@ class Selected:
                 return False
         return True
 
+    @property
+    def quiet(self) -> bool:
+        """Nothing was told since SELECT, that is: nothing that a listing would have to heed."""
+        return not (self.changes or self.flags_told)
+
+    def touch(self) -> None:
+        """What is known may hold no longer: we change flags ourselves, of which a server tells others only."""
+        self.flags_told += 1
+
     def hear_code(self, code: Code) -> None:
         """Response codes that come with SELECT."""
         match code:
@@ -50,7 +61,8 @@ class Selected:
             case Code("UIDNEXT", int(number)):
                 self.uidnext = number
             case Code("HIGHESTMODSEQ", int(number)):
-                self.highestmodseq = number
+                # SELECT's own: what later commands tell is beyond what a listing has seen.
+                self.highestmodseq = self.highestmodseq or number
             case Code("MAILBOXID", bytes(octets)):
                 self.mailbox_id = octets.decode("ascii", "replace").strip("() ")
             case Code("PERMANENTFLAGS", frozenset(flags)):

@@ -15,6 +15,7 @@ from bridge.config.notation import (
     parse_duration,
     parse_endpoint,
     parse_pin,
+    parse_rest,
     parse_state,
     parse_upstream,
 )
@@ -134,3 +135,11 @@ def test_a_password_in_a_url_is_never_repeated(password: str) -> None:
         with pytest.raises(WrongValue) as caught:
             parse_upstream(url)
         assert f"~{password}" not in f"{caught.value.text} {caught.value.remedy} {caught.value.write}"
+
+
+def test_how_long_a_connection_rests_is_at_most_ten_minutes_or_off() -> None:
+    """Longer no password is believed without asking upstream (S22)."""
+    assert (parse_rest("off"), parse_rest("5m"), parse_rest("10m")) == (0.0, 300.0, 600.0)
+    for value in ("11m", 0, "never", True):
+        with pytest.raises(WrongValue):
+            parse_rest(value)

@@ -15,6 +15,7 @@ from bridge.config import (
     Limits,
     Listener,
     PassThrough,
+    Pool,
     Timeouts,
     from_flags,
     load,
@@ -178,6 +179,7 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     # times, limits, state
     (GOOD + '[timeouts]\nidle = "10 minutes"', 8, "timeouts.idle", "duration", '"10m"'),
     (GOOD + "[timeouts]\nconnect = 0", 8, "timeouts.connect", "above nothing", "30s"),
+    (GOOD + '[pool]\npark = "1h"', 8, "pool.park", "ten minutes", '"10m"'),
     (GOOD + "[limits]\nconnections = 0", 8, "limits.connections", "from 1", "from 1"),
     (GOOD + "[limits]\nline = 1.5", 8, "limits.line", "whole number", "whole number"),
     ('state = "postgresql://db"\n' + GOOD, 1, "state", "not in this version", '"sqlite:popbridge.sqlite"'),
@@ -278,7 +280,7 @@ uidl = "cyrus-uid"
 
 def test_every_key_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    keys = {field.name for table in (Listener, PassThrough, Timeouts, Limits) for field in attrs.fields(table)}
+    keys = {field.name for table in (Listener, PassThrough, Timeouts, Limits, Pool) for field in attrs.fields(table)}
 
     assert [key for key in sorted(keys | {"state", "trace"}) if f"{key} = " not in text] == []
 

@@ -130,6 +130,9 @@ class FakeSource:
     def unbroken(self) -> bool:
         return self._listed is not None and not (self.broken or self.closed or self.abandoned)
 
+    async def enter(self) -> None:
+        self._fail()
+
     async def list(self, known: Listing | None = None) -> Listing:
         self._fail()
         self.broken = False

@@ -77,11 +77,11 @@ class MemoryStage:
         return running.result()
 
     def remove(self, uid: int) -> None:
-        del self.store.inbox.messages[uid]
+        self.store.inbox.remove(uid)
 
     def flag(self, uid: int, flag: str, *, on: bool = True) -> None:
         flags = self.store.inbox.messages[uid].flags
-        (flags.add if on else flags.discard)(flag)
+        self.store.inbox.flag(uid, *(flags | {flag} if on else flags - {flag}))
 
     def rest(self) -> None:
         for one in self.sessions:

@@ -54,6 +54,14 @@ class Contract:
         assert uids == sorted(set(uids))
         assert list(sizes.values()) == [len(octets) for octets in self.messages]
 
+    async def test_having_the_password_checked_first_changes_nothing(self) -> None:
+        self.stage.fill(self.messages)
+        source = self.stage.source()
+        self.addCleanup(source.abandon)  # type: ignore[attr-defined]  # the test case's
+        await self.stage.do(source.enter())
+        await self.stage.do(source.enter())
+        assert len(await self.stage.do(source.list())) == len(self.messages)
+
     async def test_an_empty_mailbox(self) -> None:
         _, sizes = await self.opened()
         assert sizes == {}

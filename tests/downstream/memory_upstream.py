@@ -84,15 +84,22 @@ class MemorySource:
         self.ahead = FakeAhead(upstream.messages.get, upstream.room)
         self._upstream = upstream
         self._welcome = welcome
+        self._entered = False
 
     @property
     def unbroken(self) -> bool:
         return True
 
-    async def list(self, known: Listing | None = None) -> Listing:
+    async def enter(self) -> None:
         await self._upstream.reach("list")
+        self._entered = True
         if not self._welcome:
             raise CredentialsRefused("upstream refused the login", detail="NO [AUTHENTICATIONFAILED] who are you")
+
+    async def list(self, known: Listing | None = None) -> Listing:
+        if not self._entered:
+            await self.enter()
+        self._entered = False
         listing = Listing(UidValidity(7))
         messages = self._upstream.messages
         listing.add(list(messages), [len(m) for m in messages.values()], [-1] * len(messages), bytes(len(messages)))

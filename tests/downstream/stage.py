@@ -59,6 +59,8 @@ class FakeTcp:
         self.connected = True
         self.disconnecting = False
         self.largest = 0
+        self.room = 0
+        self.sent = b""
         self.options: dict[str, bool] = {}
         self._clock = clock
         self._peer = peer
@@ -71,6 +73,12 @@ class FakeTcp:
         if self.connected:
             self.unsent += data
             self.largest = max(self.largest, len(self.unsent))
+
+    def writeSomeData(self, data: bytes) -> int:
+        """What is written waits, but for what the kernel still has room for."""
+        taken, self.room = min(self.room, len(data)), max(self.room - len(data), 0)
+        self.sent += data[:taken]
+        return taken
 
     def registerProducer(self, producer: IPullProducer, streaming: bool) -> None:
         assert not streaming

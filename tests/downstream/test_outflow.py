@@ -183,3 +183,35 @@ def test_without_a_kernel_that_tells_it_is_seen_when_all_is_gone() -> None:
     ground.tcp.take(1)
 
     assert ground.outflow.mark() != before
+
+
+def test_what_has_nothing_before_it_is_handed_to_the_kernel_at_once() -> None:
+    ground = Ground()
+    ground.tcp.room = 5
+    before = ground.outflow.mark()
+    ground.outflow.write(b"+OK")
+    assert (ground.tcp.sent, bytes(ground.tcp.unsent), ground.outflow.outstanding) == (b"+OK", b"", 0)
+    assert ground.outflow.mark() != before, "the client's progress is seen"
+    ground.outflow.drained().addCallback(ground.drained.append)
+    assert ground.drained == [None]
+
+
+def test_what_the_kernel_does_not_take_follows_in_order() -> None:
+    ground = Ground()
+    ground.tcp.room = 2
+    ground.outflow.write(b"abc")
+    ground.tcp.room = 10
+    ground.outflow.write(b"de")
+    assert (ground.tcp.sent, bytes(ground.tcp.unsent)) == (b"ab", b"cde")
+    ground.outflow.drained().addCallback(ground.drained.append)
+    assert not ground.drained
+    ground.tcp.take()
+    assert ground.drained == [None]
+
+
+def test_nothing_is_handed_to_a_connection_that_is_gone() -> None:
+    ground = Ground()
+    ground.tcp.room = 5
+    ground.tcp.connected = False
+    ground.outflow.write(b"abc")
+    assert ground.tcp.sent == b""

@@ -492,9 +492,19 @@ def test_idle() -> None:
     assert say(client, Idle(), Noop()) == b"A2 IDLE\r\n"
     assert hear(client, b"+ idling\r\n* 4 EXISTS\r\n") == [Idling(), Responded(Exists(4), Idle())]
     client.done()
-    assert client.octets_to_send() == b"DONE\r\n"
+    assert client.octets_to_send() == b"DONE\r\nA3 NOOP\r\n", "in one write"
     assert hear(client, b"A2 OK done\r\n") == [Completed(Tag("A2"), Idle(), OK)]
-    assert client.octets_to_send() == b"A3 NOOP\r\n"
+
+
+def test_an_idle_that_has_begun_and_nothing_else_is_no_work() -> None:
+    client, idling = logged_in(), []
+    say(client, Idle())
+    for octets in (b"", b"+ idling\r\n", b"* 4 EX", b"ISTS\r\n"):
+        hear(client, octets)
+        idling.append(client.idling)
+    assert idling == [False, True, False, True], "not before the server says so, and not with a partial line"
+    client.send(Noop())
+    assert not client.idling
 
 
 def test_more_may_be_asked_while_the_answers_are_read() -> None:

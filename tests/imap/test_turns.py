@@ -97,9 +97,10 @@ def test_idle_begins_and_is_ended_once() -> None:
         turns.go_on()
     turns.done()
     turns.done()
-    assert turns.drain(PLAIN) == b"DONE\r\n"
+    assert turns.drain(PLAIN) == b"DONE\r\nA2 NOOP\r\n"
+    with pytest.raises(ProtocolViolation):
+        turns.go_on()
     turns.complete(Tag("A1"))
-    assert turns.drain(PLAIN) == b"A2 NOOP\r\n"
 
 
 @pytest.mark.parametrize("sent", [True, False])

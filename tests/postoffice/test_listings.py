@@ -5,7 +5,13 @@ from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
 from bridge.events import DeletionsAbandoned, MailboxRenumbered, StateTroubled
-from bridge.maildrop.errors import ListingIncomplete, Renumbered, StateUnavailable, UpstreamUnavailable
+from bridge.maildrop.errors import (
+    CredentialsRefused,
+    ListingIncomplete,
+    Renumbered,
+    StateUnavailable,
+    UpstreamUnavailable,
+)
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, News
 from bridge.postoffice.listings import CHEAP, GoesOn
@@ -184,6 +190,9 @@ def test_two_logins_at_once_and_new_mail_between_them() -> None:
 
 def test_two_logins_at_once_that_see_the_same_list_once_each() -> None:
     ground = Ground(*bodies(2))
+    ground.open()
+    ground.messages[3] = FakeMessage(b"new")
+    ground.uidnext = 4
     gate: Deferred[None] = Deferred()
 
     class Slow(HeldSource):
@@ -195,11 +204,11 @@ def test_two_logins_at_once_that_see_the_same_list_once_each() -> None:
             await gate
             return listing
 
-    slow = Slow(ground.messages, uidvalidity=7, uidnext=3)
+    slow = Slow(ground.messages, uidvalidity=7, uidnext=4)
     waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
     ground.open()
     gate.callback(None)
-    assert ground.uids(result(waiting)) == [1, 2]
+    assert ground.uids(result(waiting)) == [1, 2, 3]
     assert slow.lists == 1
 
 
@@ -220,6 +229,63 @@ def test_a_mailbox_that_always_changes_is_given_up_in_the_end() -> None:
         result(ground.office.open(ground.account, Restless(ground.messages, uidvalidity=7, uidnext=3)))
 
 
+class Slowly(HeldSource):
+    """Its first listing comes when `gate` opens; `entered` once its password was checked."""
+
+    def __init__(self, ground: Ground, gate: "Deferred[None]") -> None:
+        super().__init__(ground.messages, uidvalidity=ground.uidvalidity, uidnext=ground.uidnext)
+        self.answers = []
+        self.lists: list[Listing | None] = []
+        self._gate = gate
+
+    async def list(self, known: Listing | None = None) -> Listing:
+        self.lists.append(known)
+        if known is None:
+            await self._gate
+        return await super().list(known)
+
+
+def test_a_first_listing_goes_on_when_the_client_does_not_wait_for_it() -> None:
+    """S31: it is done at its next login."""
+    ground, gate = Ground(*bodies(30)), Deferred[None]()
+    slow = Slowly(ground, gate)
+    waiting = Deferred.fromCoroutine(ground.office.open(ground.account, slow))
+    waiting.cancel()
+    with pytest.raises(GoesOn):
+        result(waiting)
+    assert [slow.abandoned, slow.closed] == [False, False]
+    gate.callback(None)
+    assert slow.closed
+    again = Slowly(ground, gate)
+    assert len(ground.uids(result(ground.office.open(ground.account, again)))) == 30
+    assert [known is not None for known in again.lists] == [True], "only what changed since is asked for"
+
+
+def test_two_first_logins_at_once_list_once() -> None:
+    """The second has its own password checked, then waits for what the first brings."""
+    ground, gate = Ground(*bodies(30)), Deferred[None]()
+    sources = [Slowly(ground, gate) for _ in range(3)]
+    first, second = (Deferred.fromCoroutine(ground.office.open(ground.account, one)) for one in sources[:2])
+    sources[2].fails = CredentialsRefused("wrong")
+    with pytest.raises(CredentialsRefused):
+        result(ground.office.open(ground.account, sources[2]))
+    assert [len(one.lists) for one in sources] == [1, 0, 0]
+    gate.callback(None)
+    assert ground.uids(result(first)) == ground.uids(result(second))
+    assert [known is not None for one in sources for known in one.lists] == [False, True]
+
+
+def test_who_waits_for_a_listing_that_fails_lists_for_himself() -> None:
+    ground, gate = Ground(*bodies(3)), Deferred[None]()
+    failing, other = Slowly(ground, gate), Slowly(ground, Deferred[None]())
+    first, second = (Deferred.fromCoroutine(ground.office.open(ground.account, one)) for one in (failing, other))
+    other._gate.callback(None)
+    gate.errback(UpstreamUnavailable("the connection was lost"))
+    with pytest.raises(UpstreamUnavailable):
+        result(first)
+    assert ground.uids(result(second)) == [1, 2, 3]
+
+
 def test_recognising_goes_on_when_the_client_does_not_wait_for_it() -> None:
     """S31: the next login finds it done."""
     ground = Ground(*bodies(30))
@@ -238,9 +304,9 @@ def test_recognising_goes_on_when_the_client_does_not_wait_for_it() -> None:
     with pytest.raises(CancelledError) as given_up:
         result(waiting)
     assert given_up.type is GoesOn
-    assert [slow.abandoned] == [False]
+    assert [slow.abandoned, slow.closed] == [False, False]
     gate.callback(None)
-    assert [slow.abandoned] == [True]
+    assert slow.closed, "in good order: the next login may take its connection over"
     memory = result(ground.store.recall(ground.account.key))
     assert memory is not None
     assert memory.incarnation == 2

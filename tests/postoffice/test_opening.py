@@ -20,7 +20,6 @@ from bridge.maildrop.errors import (
     TooManyDeletions,
     TooManyViews,
 )
-from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Moves, News
 from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber, SourceKey
@@ -68,9 +67,8 @@ class OpeningTest(SynchronousTestCase):
 
     def test_a_login_given_up_gives_the_source_up(self) -> None:
         class Slow(FakeSource):
-            async def list(self, known: Listing | None = None) -> Listing:
+            async def enter(self) -> None:
                 await Deferred[None]()
-                return await super().list(known)
 
         source = Slow({})
         opened = opening(source)

@@ -32,6 +32,8 @@ class Gate:
         self._bridge_spoke_last = False
         self._lock = threading.Lock()
         self._ends: set[socket.socket] = set()
+        self._parked: set[socket.socket] = set()
+        """Those over which the bridge last said IDLE."""
         self._threads: list[threading.Thread] = []
         self._door: socket.socket | None = None
         self.open()
@@ -61,9 +63,9 @@ class Gate:
         self._threads.clear()
 
     def until_left(self, seconds: float = 60) -> None:
-        """Returns when no connection is open: the bridge has done what it does behind a client's back."""
+        """Returns when no connection is open but parked ones: what goes on behind a client is done."""
         deadline = time.monotonic() + seconds
-        while self._ends:
+        while self._ends - self._parked:
             assert time.monotonic() < deadline, "the bridge keeps its connection"
             time.sleep(0.01)  # noqa: TID251  # what it waits for is another process
 
@@ -100,6 +102,9 @@ class Gate:
         with contextlib.suppress(OSError):
             while octets := one.recv(_CHUNK):
                 self._count(len(octets), from_bridge=from_bridge)
+                if from_bridge:
+                    change = self._parked.update if octets.endswith(b" IDLE\r\n") else self._parked.difference_update
+                    change({one, other})
                 other.sendall(octets if from_bridge else self.edit(octets))
         with self._lock:
             self._ends.discard(one)

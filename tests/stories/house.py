@@ -30,6 +30,9 @@ upstream = "imap://127.0.0.1:%d/%s"
 
 [timeouts]
 quit_wait = "0.5s"
+
+[pool]
+believe_idle = false
 """
 
 

@@ -38,6 +38,9 @@ users = "*"
 name = "home"
 upstream = "imap://127.0.0.1:%d/%s"
 %s
+
+[pool]
+believe_idle = false
 """
 
 

@@ -44,12 +44,15 @@ class Store:
     capabilities: str = DOVECOT
     password: bytes = b"wonder"
     greeting: str = "* OK [CAPABILITY {capabilities}] ready"
+    name: str = "Memory"  # in ID
     copyuid: bool = True
     says_uidnext: bool = True  # in SELECT; Courier does not
     most: int | None = None  # messages that one command deals with (MESSAGELIMIT, RFC 9738)
     faults: dict[int, Fault] = field(factory=dict)
     cuts_bodies: int = 0  # how many more answers with mail in them break off in the middle
     edit: Callable[[str, bytes], bytes] = lambda _, answer: answer
+    servers: "list[MailServer]" = field(factory=list)
+    """What every connection that was opened ends at."""
     exchanges: int = 0
     commands: list[str] = field(factory=list)
 
@@ -66,7 +69,8 @@ class Store:
         return [" ".join(text.split()[: 2 if text.startswith("UID ") else 1]) for text in self.commands]
 
     def answering(self) -> "MailServer":
-        return MailServer(self)
+        self.servers.append(MailServer(self))
+        return self.servers[-1]
 
 
 class MailServer(Protocol):
@@ -80,7 +84,12 @@ class MailServer(Protocol):
         self._selected: list[int] = []  # the UIDs in the order of their sequence numbers
         self._tag = ""
         self._sasl = False
+        self._idling = False
         self._enabled: set[str] = set()
+
+    def say(self, text: str) -> None:
+        """Unasked, as in an IDLE."""
+        self.transport.write(f"{text}\r\n".encode())
 
     def connectionMade(self) -> None:
         greeting = self._store.greeting.format(capabilities=self._store.capabilities)
@@ -94,6 +103,11 @@ class MailServer(Protocol):
                 return
             if self._sasl:
                 self._finish_plain(command)
+                continue
+            if self._idling:
+                assert command == b"DONE", command
+                self._idling = False
+                self._answer("DONE", lambda: self._lines(self._news(), "OK idled"))
                 continue
             tag, _, text = command.decode("latin-1").partition(" ")
             self._tag = tag
@@ -177,7 +191,7 @@ class MailServer(Protocol):
             "CAPABILITY": lambda _: [f"* CAPABILITY {self._store.capabilities}"],
             "NOOP": lambda _: [],
             "LOGOUT": lambda _: ["* BYE until next time"],
-            "ID": lambda _: ['* ID ("name" "Memory")'],
+            "ID": lambda _: [f'* ID ("name" "{self._store.name}")'],
             "ENABLE": self._enable,
             "LIST": lambda _: [
                 f'* LIST ({folder.special}) "/" {name}'
@@ -194,6 +208,9 @@ class MailServer(Protocol):
         }
         if verb in plain:
             return self._lines(plain[verb](rest), "OK done")
+        if verb == "IDLE":
+            self._idling = True
+            return b"+ idling\r\n"
         if verb == "LOGIN":
             return self._log_in(rest)
         if verb == "AUTHENTICATE":
@@ -320,15 +337,14 @@ class MailServer(Protocol):
         assert self._folder is not None
         if self._folder.read_only:
             raise Refused("NO [READ-ONLY] not here")
-        for _, one in self._wanted(uids):
+        for uid, one in self._wanted(uids):
             assert what == "+FLAGS.SILENT", what
-            one.flags |= set(flags.strip("()").split())
+            self._folder.flag(uid, *one.flags, *flags.strip("()").split())
         return []
 
     def _expunge(self, uids: set[int]) -> list[str]:
         assert self._folder is not None
-        for uid in uids - self._folder.stuck:
-            del self._folder.messages[uid]
+        self._folder.remove(*(uids - self._folder.stuck))
         return self._news()
 
     def _uid_expunge(self, rest: str) -> list[str]:

@@ -372,7 +372,7 @@ class FloodTest(Line):
     def test_ten_million_unsolicited_responses(self) -> None:
         """Here 4,000 of each kind; what one leaves behind, ten million would leave."""
         self.ready()
-        self.connection._trace = None
+        self.connection.trace = None
         asked = self.ask(Noop())
         chunk = (
             b"* OK chatter\r\n* 4 EXISTS\r\n* 4 RECENT\r\n* XYZ 1\r\n* 4 FETCH (FLAGS (\\Seen))\r\n* CAPABILITY A B\r\n"
@@ -385,7 +385,7 @@ class FloodTest(Line):
 
     def test_a_message_of_two_hundred_megabytes(self) -> None:
         self.ready()
-        self.connection._trace = None
+        self.connection.trace = None
         asked = self.ask(FetchBody(Uid(7)), body=(body := Body()))
         self.say(b"* 1 FETCH (UID 7 BODY[] {%d}\r\n" % (201 << 20))
         self.assertLess(self.flood(b"x" * (1 << 20), 200), 1 << 20)
