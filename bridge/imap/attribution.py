@@ -82,33 +82,48 @@ class InFlight:
         return tag or next(iter(self.commands), None)
 
     def body_asker(self, uid: Uid | None, section: str, origin: int | None) -> Tag | None:
-        """The command that this body answers; None for one that nobody asked for."""
-        tag = self._first(
-            lambda command: (
-                isinstance(command, FetchBody)
-                and uid in {None, command.uid}
-                and section == command.section.upper()
-                and (origin or 0) == (command.start or 0)
-            )
-        )
-        if tag is not None:
+        """The command that this body answers; None for one that nobody asked for.
+
+        One that asks for this message alone goes before one that asks for many: it waits for nothing else. Where the
+        UID comes behind the body (hoodiecrow), the order of the commands is all there is.
+        """
+
+        def alone(command: Command) -> bool:
+            return isinstance(command, FetchBody) and _is_asked(command, uid, section, origin)
+
+        def among_many(command: Command) -> bool:
+            return isinstance(command, FetchHeaders | FetchBodies) and _is_among(command, uid, section, origin)
+
+        if uid is None:
+            tag = self._first(lambda command: alone(command) or among_many(command))
+        else:
+            tag = self._first(alone) or self._first(among_many)
+        if tag is not None and isinstance(self.commands[tag], FetchBody):
             self._answered.add(tag)
-        elif section.startswith("HEADER.FIELDS ("):  # in whatever order and quotation marks the server names them
-            tag = self._first(lambda command: isinstance(command, FetchHeaders))
-        elif not section:
-            tag = self._first(
-                lambda command: (
-                    isinstance(command, FetchBodies)
-                    and (uid is None or uid in command.uids)
-                    and (origin is None) is (command.count is None)
-                )
-            )
         return tag
 
     def of_bodies(self) -> tuple[Tag, FetchBodies] | None:
         """The oldest command that asks for many messages."""
         return next(((tag, one) for tag, one in self.commands.items() if isinstance(one, FetchBodies)), None)
 
+    def of_one(self) -> set[int]:
+        """The UIDs of messages that are asked for alone."""
+        return {one.uid for one in self.commands.values() if isinstance(one, FetchBody)}
+
     def _first(self, asks: Callable[[Command], bool]) -> Tag | None:
         waiting = (tag for tag, command in self.commands.items() if tag not in self._answered and asks(command))
         return next(waiting, None)
+
+
+def _is_asked(command: FetchBody, uid: Uid | None, section: str, origin: int | None) -> bool:
+    if uid not in {None, command.uid} or section != command.section.upper():
+        return False
+    if command.start is None and command.count is None:
+        return origin is None  # a part, asked for by another command, would pass for the whole message
+    return (origin or 0) == (command.start or 0)  # servers that know no parts give the whole
+
+
+def _is_among(command: FetchHeaders | FetchBodies, uid: Uid | None, section: str, origin: int | None) -> bool:
+    if isinstance(command, FetchHeaders):
+        return section.startswith("HEADER.FIELDS (")  # in whatever order and quotation marks the server names them
+    return not section and (uid is None or uid in command.uids) and (origin is None) is (command.count is None)

@@ -195,7 +195,9 @@ class Client:
         if asked is None or here is None:
             return None
         tag, command = asked
-        bodies, end = whole_bodies(*here, command.uids, parts=command.count is not None)
+        alone = self._turns.in_flight.of_one()
+        wanted = command.uids - alone if alone else command.uids  # those go to who waits for them
+        bodies, end = whole_bodies(*here, wanted, parts=command.count is not None)
         if not bodies:
             return None
         self._fragments.advance(end)

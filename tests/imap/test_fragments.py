@@ -196,3 +196,25 @@ def test_whole_lines_can_be_taken_at_once_between_responses_only() -> None:
     _, begin, end = fragments.run(row)
     assert begin == end
     assert fragments.next() == Collected(b"r5\r\n")
+
+
+def test_between_two_responses_what_is_here_can_be_looked_at_and_taken_from() -> None:
+    fragments = Fragments()
+    fragments.add(b"* OK a\r\n* OK b\r\n* O")
+    assert fragments.ahead() == (b"* OK a\r\n* OK b\r\n* O", 0)
+    fragments.next()
+    assert fragments.ahead() == (b"* OK a\r\n* OK b\r\n* O", 8)
+    fragments.advance(16)
+    assert fragments.ahead() == (b"* OK a\r\n* OK b\r\n* O", 16)
+    assert fragments.next() is None
+    assert fragments.ahead() is None, "inside a line"
+    fragments.add(b"K\r\n* 1 FETCH (BODY[] {3}\r\n12")
+    assert fragments.next() == Text(b"* OK")
+    fragments.next()
+    assert fragments.ahead() is None, "inside a response"
+    fragments.next()
+    assert fragments.ahead() is None
+    fragments.add(b"3)\r\n")
+    while fragments.next():
+        pass
+    assert fragments.ahead() == (b"", 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.imap.commands import Authenticate, Command, FetchListing, Idle, Login, Noop, Starttls, Tag
+from bridge.imap.commands import Authenticate, Command, FetchBodies, FetchListing, Idle, Login, Noop, Starttls, Tag
 from bridge.imap.turns import Continuation, Turns
 from bridge.imap.writing import Context
 from bridge.secret import Secret
@@ -159,3 +159,15 @@ def test_the_oldest_and_listings_in_flight_are_known() -> None:
     turns.complete(Tag("A1"))
     turns.complete(Tag("A2"))
     assert known() == (None, False)
+
+
+def test_it_is_known_while_many_bodies_are_awaited() -> None:
+    turns = Turns()
+    turns.add(FetchBodies(frozenset({1, 2})))
+    turns.add(FetchBodies(frozenset({3})))
+    turns.add(Noop())
+    assert not turns.bodies, "not sent yet"
+    turns.drain(PLAIN)
+    for tag, awaited in (("A3", True), ("A1", True), ("A2", False)):
+        turns.complete(Tag(tag))
+        assert turns.bodies is awaited
