@@ -56,6 +56,15 @@ def test_a_marked_message_answers_nothing_any_more() -> None:
             ask(number(2))
 
 
+def test_whose_uid_it_is_stays_known_for_what_was_read_ahead() -> None:
+    """It may be deleted between the two."""
+    maildrop = maildrop_of(100, 200, order=[12, 11])
+    maildrop.mark(number(2))
+
+    assert [maildrop.uid(number(n), marked=True) for n in (1, 2)] == [12, 11]
+    assert maildrop.uid(number(1)) == 12
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 4, 2**32 + 1])
 def test_a_number_that_is_not_there_is_refused(wrong: int) -> None:
     """Fault 5, for the numbers that the grammar lets through."""

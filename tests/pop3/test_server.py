@@ -491,3 +491,27 @@ def test_random_octets_give_requests_or_a_violation(pieces: list[bytes]) -> None
     except ProtocolViolation:
         pass
     assert it.state in State
+
+
+def test_what_was_said_behind_the_command_that_is_answered_can_be_seen_and_is_answered_all_the_same() -> None:
+    """Read-ahead asks upstream for what a client has pipelined before it is due."""
+    it = in_state(State.TRANSACTION)
+    it.receive(b"RETR 1\r\nRETR 2\r\nDELE 1\r\ntop 3 0\nQUIT\r\n")
+    assert it.next_request() == Retr(ONE)
+    said_behind = [Retr(MessageNumber(2)), Dele(ONE), Top(MessageNumber(3), 0), Quit()]
+    for _ in range(2):
+        assert list(it.pipelined()) == said_behind
+    assert it.tolerated == set(), "a look is no answer"
+    assert all_requests(it) == said_behind
+    assert list(it.pipelined()) == []
+
+
+def test_half_a_line_is_not_said_yet_and_what_is_no_command_ends_the_look() -> None:
+    it = in_state(State.TRANSACTION)
+    it.receive(b"RETR 1\r\nRETR 2")
+    assert list(it.pipelined()) == [Retr(ONE)]
+    it.receive(b"2\r\nRETR x\r\nRETR 3\r\n")
+    assert list(it.pipelined()) == [Retr(ONE), Retr(MessageNumber(22))]
+    first, second, bad, last = all_requests(it)
+    assert (first, second, last) == (Retr(ONE), Retr(MessageNumber(22)), Retr(MessageNumber(3)))
+    assert isinstance(bad, Refused)
