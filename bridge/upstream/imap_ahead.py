@@ -13,6 +13,7 @@ from bridge.maildrop.source import Flow, Held
 from bridge.names import Uid
 from bridge.upstream.imap_batches import batches
 from bridge.upstream.imap_connection import ImapConnection
+from bridge.upstream.selected import Selected
 
 SPARE = 64 * 1024
 """Octets that a message may have beyond what its listing says; with more it is read when it is asked for."""
@@ -31,7 +32,7 @@ class ImapAhead:
         self._counted = 0  # octets that the budget knows of
         self._window = False
         self._part: int | None = None
-        self._removals = 0
+        self._told = (Selected(), 0)  # where these came from, and how often it had told that messages went
         self._arriving: list[bytes] | None = None
         self._waiter: Deferred[None] | None = None
         self._waited_for = 0
@@ -130,12 +131,16 @@ class ImapAhead:
             waiter.callback(None)
 
     def _check(self) -> None:
-        """Told that messages are gone: what came before that is not served any more."""
+        """Told that messages are gone, also by another connection: what came before that is not served any more."""
         connection = self._connection()
-        if connection is not None and connection.mailbox.removals != self._removals:
-            self._removals = connection.mailbox.removals
+        if connection is None:
+            return
+        mailbox, removals = self._told
+        if connection.mailbox is not mailbox or connection.mailbox.removals != removals:
+            self._told = (connection.mailbox, connection.mailbox.removals)
             self._held.clear()
             self._octets = 0
+            self._count()
 
     def _count(self) -> None:
         """Let the budget know."""

@@ -9,6 +9,7 @@ from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
 from bridge.imap.quirks import ignore
 from bridge.maildrop.listing import Listing
+from bridge.maildrop.readahead import Budget
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Flow, Source
 from bridge.names import AccountName, Uid
@@ -51,7 +52,10 @@ class Taken:
 
 
 class Session:
-    """One POP3 session's source, on a network of its own. `answering` where no mail server answers."""
+    """One POP3 session's source, on a network of its own. `answering` where no mail server answers.
+
+    `ahead`: octets that may be held ahead.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Session:
         timeouts: Timeouts | None = None,
         piece: int = 1 << 20,
         known: bool | None = True,
+        ahead: int = 0,
         **settings: Any,
     ) -> None:
         self.store = store or Store()
@@ -70,7 +75,8 @@ class Session:
         self.trace: list[str] = []
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
         self.policy = Policy(account.passthrough.delete)
-        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts())
+        self.budget = Budget(ahead, 4 * ahead)
+        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), self.budget)
         self.source: Source = opener.source(
             account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
         )
@@ -93,6 +99,12 @@ class Session:
 
     def topping(self, uid: int, taken: Taken, size: int | None = None) -> Running[None]:
         return self.network.start(self.source.top(Uid(uid), taken, self._size(uid, size)))
+
+    def ask_ahead(self, *uids: int, part: int | None = None) -> None:
+        """With what the server lists of them as what each may take."""
+        sizes = {Uid(uid): len(self.store.inbox.messages[uid].octets) for uid in uids}
+        self.source.ahead.ask({uid: size if part is None else min(size, part) for uid, size in sizes.items()}, part)
+        self.network.settle()
 
     def delete(self, *uids: int, policy: Policy | None = None, again: bool = False) -> Deletion:
         """By the account's policy, if no other is asked for."""
