@@ -52,22 +52,23 @@ class Rest:
     whole: Whole
     start: int
     count: int
+    _cut: int
     _overlap: bytes
     _agrees: bool = False
 
     @classmethod
     def of(cls, whole: Whole) -> "Rest":
         start = whole.got - len(whole.tail)
-        return cls(whole, start, whole.announced - start + 1, whole.tail)
+        return cls(whole, start, whole.announced - start + 1, whole.got, whole.tail)
 
     @property
     def complete(self) -> bool:
-        return self.going_on and self.whole.got == self.whole.announced
+        return self._agrees and not self._overlap and self.whole.got == self.whole.announced
 
     @property
     def going_on(self) -> bool:
         """It has brought some of what was missing."""
-        return self._agrees and not self._overlap
+        return self.whole.got > self._cut
 
     def begin(self, size: int, flow: Flow) -> None:
         self._agrees = size == self.count - 1

@@ -160,6 +160,30 @@ class StreamTest(NetworkTestCase):
         self.assertEqual(len(session.network.clients), 1 + len(GO_ON_AFTER))
         self.assertTrue(LONG.startswith(taken.octets))
 
+    def test_one_that_breaks_off_at_the_same_octet_each_time_is_not_asked_for_without_end(self) -> None:
+        """A file that is damaged there, or shorter than its index says: Dovecot hangs up at that octet."""
+        for cut in (0, 1, 200, 40_000):
+            session = Session(with_messages(LONG))
+            session.list()
+
+            def break_off(text: str, answer: bytes, session: Session = session, cut: int = cut) -> bytes:
+                if "BODY.PEEK[]" not in text:
+                    return answer
+                start = int(text.partition("<")[2].partition(".")[0] or "0")
+                end = session.network.ends[-1]
+                end.send(answer[: answer.index(b"}\r\n") + 3 + max(0, cut - start)])
+                end.other.turn(1 << 20)
+                end.abortConnection()
+                return b""
+
+            session.store.edit = break_off
+            taken = Taken()
+            running = session.streaming(1, taken)
+            session.network.wait(sum(GO_ON_AFTER))
+            self.assertIsInstance(running.trouble(), UpstreamUnavailable)
+            self.assertEqual(taken.octets, LONG[:cut])
+            self.assertEqual(len(session.network.clients), 1 + len(GO_ON_AFTER))
+
     def test_another_message_never_goes_on_where_one_was_cut(self) -> None:
         """Other octets before the cut, another length, gone, refused, or in a mailbox that was replaced."""
 
