@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Source
 from bridge.names import AccountName
 from bridge.sasl import Credentials
@@ -19,6 +20,9 @@ from tests.peers.servers.imap_server import Mailbox, session
 from tests.upstream.session import Session, with_messages
 
 T = TypeVar("T")
+
+AHEAD = 1 << 20
+"""Octets that a session may hold ahead."""
 
 
 class Stage(Protocol):
@@ -67,7 +71,7 @@ class MemoryStage:
             self.store.inbox.append(octets)
 
     def source(self) -> Source:
-        self.sessions.append(Session(self.store, piece=9000))
+        self.sessions.append(Session(self.store, piece=9000, ahead=AHEAD))
         return self.sessions[-1].source
 
     async def do(self, coming: "Coroutine[Any, Any, T]") -> T:
@@ -97,7 +101,7 @@ class RealStage:
 
         self._mailbox = mailbox
         self._reactor = cast("Reactor", reactor)  # a module to mypy
-        self._opener = Opener(self._reactor, Timeouts())
+        self._opener = Opener(self._reactor, Timeouts(), Budget(AHEAD, 4 * AHEAD))
         self._sources: list[Source] = []
 
     def fill(self, messages: Sequence[bytes]) -> None:

@@ -18,7 +18,7 @@ from bridge.maildrop.errors import (
 )
 from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.retention import Policy
-from bridge.maildrop.source import Deletion, Source
+from bridge.maildrop.source import Deletion, Held, Source
 from bridge.names import Uid, UidValidity
 from tests.contracts.fake_source import FakeSource
 from tests.contracts.stages import FakeStage, MemoryStage, RealStage, Stage
@@ -218,6 +218,72 @@ class Contract:
             pass
         else:
             raise AssertionError("it gives ids")
+
+    async def asked_ahead(self, part: int | None = None) -> tuple[Source, dict[int, int], list[int]]:
+        """All of them, and time for them to come."""
+        source, sizes, uids = await self.full()
+        assert source.ahead.room >= sum(sizes.values())
+        source.ahead.ask({Uid(uid): size if part is None else min(size, part) for uid, size in sizes.items()}, part)
+        assert all(source.ahead.awaits(Uid(uid)) for uid in uids)
+        await self.stage.do(source.search("ALL"))
+        return source, sizes, uids
+
+    async def test_what_is_asked_for_ahead_is_the_message_octet_for_octet_and_given_once(self) -> None:
+        source, _, uids = await self.asked_ahead()
+        for uid, octets in zip(uids, self.messages, strict=True):
+            assert source.ahead.awaits(Uid(uid))
+            assert source.ahead.take(Uid(uid)) == Held(octets, whole=True)
+            assert not source.ahead.awaits(Uid(uid))
+            assert source.ahead.take(Uid(uid)) is None
+
+    async def test_beginnings_are_beginnings_and_whole_only_where_they_are(self) -> None:
+        source, _, uids = await self.asked_ahead(part=1000)
+        for uid, octets in zip(uids, self.messages, strict=True):
+            assert source.ahead.take(Uid(uid)) == Held(octets[:1000], whole=len(octets) < 1000)
+
+    async def test_what_is_forgotten_is_gone_and_can_be_read_all_the_same(self) -> None:
+        source, sizes, uids = await self.asked_ahead()
+        source.ahead.forget([Uid(uids[1]), Uid(uids[2]), Uid(999)])
+        assert [source.ahead.take(Uid(uid)) is None for uid in uids] == [False, True, True, False]
+        taken = Taken()
+        await self.stage.do(source.stream(Uid(uids[1]), taken, sizes[uids[1]]))
+        assert taken.octets == self.messages[1]
+
+    async def test_a_message_read_while_it_is_on_its_way_comes_once(self) -> None:
+        for whole in (True, False):
+            source, sizes = await self.opened() if not whole else (await self.full())[:2]
+            uids = list(sizes)
+            source.ahead.ask({Uid(uid): sizes[uid] for uid in uids})
+            for uid, octets in zip(uids, self.messages, strict=True):
+                taken = Taken(ENDLESS)
+                await self.stage.do((source.stream if whole else source.top)(Uid(uid), taken, sizes[uid]))
+                assert (taken.octets, taken.begun) == (octets, 1)
+                assert not source.ahead.awaits(Uid(uid))
+
+    async def test_a_message_whose_beginning_is_on_its_way_is_read_whole(self) -> None:
+        source, sizes, uids = await self.full()
+        source.ahead.ask({Uid(uid): min(sizes[uid], 50) for uid in uids}, 50)
+        for uid, octets in reversed(list(zip(uids, self.messages, strict=True))):
+            taken = Taken()
+            await self.stage.do(source.stream(Uid(uid), taken, sizes[uid]))
+            assert (taken.octets, taken.begun) == (octets, 1)
+
+    async def test_a_message_that_is_gone_is_gone_ahead_too(self) -> None:
+        source, sizes, uids = await self.full()
+        self.stage.remove(uids[1])
+        source.ahead.ask({Uid(uid): sizes[uid] for uid in uids})
+        taken = Taken()
+        try:
+            await self.stage.do(source.stream(Uid(uids[1]), taken, sizes[uids[1]]))
+        except MessageGone:
+            pass
+        else:
+            raise AssertionError("it is not said to be gone")
+        assert taken.begun == 0
+        for uid, octets in ((uids[0], self.messages[0]), (uids[3], self.messages[3])):
+            taken = Taken()
+            await self.stage.do(source.stream(Uid(uid), taken, sizes[uid]))
+            assert taken.octets == octets
 
     async def test_ending_never_fails(self) -> None:
         never_opened = self.stage.source()
