@@ -1,16 +1,19 @@
 """What a session learns on its way, marks as read, and leaves behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 
 from bridge.events import MessageLooping, SeenNotMarked, StateTroubled
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.maildrop.memory import Fingerprint
-from bridge.names import MessageNumber
+from bridge.maildrop.readahead import FIRST_PART, Way
+from bridge.maildrop.source import Held
+from bridge.names import MessageNumber, Uid
 from bridge.postoffice.visit import LEARNED_AT_ONCE, LEARNING, MARKING, Visit
-from tests.contracts.fake_source import FakeMessage
+from tests.contracts.fake_source import FakeAhead, FakeMessage
 from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
+from tests.upstream.session import Taken
 
 ONE, TWO = MessageNumber(1), MessageNumber(2)
 
@@ -191,3 +194,89 @@ def test_one_message_over_and_over_is_told() -> None:
         visit.abandon()
     (told,) = ground.told(MessageLooping)
     assert (told.uidl, told.times) == ("00000007-00000001", 10)
+
+
+# Read-ahead. Who may ask how much is tests/maildrop/test_readahead.py.
+
+
+class Reading:
+    """A visit to so many messages; what is asked of its source in that order: a UID, or (UIDs with costs, part)."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        self.asked: list[object] = []
+        ground, asked = Ground(*bodies), self.asked
+
+        class Ahead(FakeAhead):
+            def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
+                asked.append((dict(uids), part))
+                super().ask(uids, part)
+
+            def forget(self, uids: Iterable[Uid]) -> None:
+                asked.append(["forget", *(uids := list(uids))])
+                super().forget(uids)
+
+        self.visit = ground.open()
+        source = ground.sources[0]
+        source.ahead = Ahead(source._now, 1 << 20)
+        stream = source._give
+
+        async def give(uid: Uid, *args: object, **kwargs: object) -> None:
+            asked.append(int(uid))
+            await stream(uid, *args, **kwargs)  # type: ignore[arg-type]  # the same
+
+        source._give = give  # type: ignore[assignment,method-assign]  # the same
+
+    def reads(self, number: int, *pipelined: int, way: Way = Way.WHOLE) -> Held | None:
+        """As the dialogue does: what is not held is streamed."""
+        one = MessageNumber(number)
+        held = self.visit.read_ahead(one, way, lambda: map(MessageNumber, pipelined))
+        if held is None:
+            result((self.visit.stream if way is Way.WHOLE else self.visit.top)(one, Taken()))
+        return held
+
+
+def test_what_is_read_now_goes_before_what_may_be_read_next() -> None:
+    reading = Reading(*[b"x" * 10] * 5)
+    assert reading.reads(1) is None
+    assert reading.reads(2) is None
+    assert reading.asked == [1, 2, ({3: 10, 4: 10, 5: 10}, None)]
+    assert [reading.reads(number) for number in (3, 4, 5)] == [Held(b"x" * 10, whole=True)] * 3
+    assert len(reading.asked) == 3
+
+
+def test_behind_what_is_held_the_next_is_asked_for_at_once() -> None:
+    reading = Reading(*[b"x" * 10] * 5)
+    reading.reads(1, 2)
+    assert reading.reads(2, 3, 5) == Held(b"x" * 10, whole=True)
+    assert reading.asked[:2] == [1, ({2: 10}, None)]
+    assert reading.asked[2][0].keys() >= {3, 5}  # type: ignore[index]  # what was asked for ahead
+
+
+def test_only_the_beginnings_are_asked_for_where_only_tops_are_read() -> None:
+    large = b"x" * (3 * FIRST_PART)
+    reading = Reading(b"a", b"b", large, b"d")
+    reading.reads(1, way=Way.TOPS)
+    reading.reads(2, way=Way.TOPS)
+    assert reading.asked[2] == ({3: FIRST_PART, 4: 1}, FIRST_PART)
+    assert reading.reads(3, way=Way.TOPS) == Held(large[:FIRST_PART], whole=False)
+    assert reading.reads(4, way=Way.TOPS) == Held(b"d", whole=True)
+
+
+def test_deleted_messages_are_not_read_ahead_and_those_deleted_since_are_forgotten() -> None:
+    reading = Reading(*[b"x" * 10] * 9)
+    drop = reading.visit.maildrop
+    drop.mark(MessageNumber(6))
+    reading.reads(1)
+    reading.reads(2)
+    assert reading.asked[-1] == ({3: 10, 4: 10, 5: 10}, None)
+    drop.mark(MessageNumber(3))
+    reading.reads(9)
+    assert reading.asked[-2:] == [["forget", 3, 4, 5], 9]
+
+
+def test_what_was_to_be_asked_for_behind_a_message_that_fails_is_not_asked_for_behind_the_next() -> None:
+    reading = Reading(*[b"x" * 10] * 9)
+    reading.reads(1)
+    reading.reads(2)
+    reading.reads(8)
+    assert [one for one in reading.asked if isinstance(one, tuple)] == [(dict.fromkeys(range(3, 10), 10), None)]
