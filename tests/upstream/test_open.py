@@ -47,12 +47,14 @@ class Outcome:
 
 
 async def whole_session(session: Session, outcome: Outcome) -> None:
-    """As a mail program goes: what it can get it gets, and a cut message ends it."""
+    """As a mail program goes: what it can get it gets, and a cut message ends it. Two of them are asked for ahead."""
     source = session.source
     try:
         listing = await source.list()
         outcome.listed = list(listing.visible().uids)
         for uid, size in list(zip(listing.uids, listing.sizes, strict=True)):
+            if uid == 2:
+                source.ahead.ask({Uid(2): size, Uid(3): 2 * size})
             outcome.streamed[uid] = taken = Taken()
             try:
                 await source.stream(Uid(uid), taken, size)
@@ -61,6 +63,8 @@ async def whole_session(session: Session, outcome: Outcome) -> None:
                 outcome.troubles.append(trouble)
                 if taken.begun:
                     raise
+        source.ahead.ask({Uid(1): 50}, 50)
+        await source.top(Uid(1), Taken(60), len(MAIL[0]))
         await source.top(Uid(2), Taken(20_000), 40_000)
         outcome.deletion = await source.delete([1, 3], Policy.FLAG)
     except Trouble as trouble:
@@ -75,13 +79,16 @@ class EveryExchangeTest(NetworkTestCase):
         capabilities, delete = KINDS[kind]
         store = with_messages(*MAIL, capabilities=capabilities, copyuid="SEARCH" not in kind.upper())
         store.inbox.append(mail("other's"), DELETED)
-        return Session(store, delete=delete)
+        return Session(store, delete=delete, ahead=1 << 20)
 
     def exchanges(self, kind: str) -> int:
         session, outcome = self.session(kind), Outcome()
         session.network.run(whole_session(session, outcome))
         self.assertEqual((outcome.troubles, outcome.listed), ([], [1, 2, 3]))
         self.assertEqual(outcome.deletion, Deletion(2))
+        self.assertIn("UID FETCH 2:3 (UID BODY.PEEK[])", session.store.commands)
+        self.assertNotIn("UID FETCH 2 (UID BODY.PEEK[])", session.store.commands)
+        self.assertIn("UID FETCH 1 (UID BODY.PEEK[]<0.50>)", session.store.commands)
         return session.store.exchanges
 
     def cuts(self) -> Iterator[tuple[str, int, Fault]]:
@@ -102,6 +109,7 @@ class EveryExchangeTest(NetworkTestCase):
             running.result()
             session.network.wait(11)
             self.assertEqual((session.network.open, session.network.getDelayedCalls()), (0, []), where)
+            self.assertEqual(session.budget.used, 0, where)
             self.assertTrue(outcome.listed in (None, [1, 2, 3]), where)
             for uid, taken in outcome.streamed.items():
                 self.assertTrue(MAIL[uid - 1].startswith(taken.octets) if uid < 4 else True, where)
