@@ -175,6 +175,14 @@ def kill_imap_processes(server: Dovecot) -> None:
     Event().wait(0.05)  # the bridge reads that its connection ended
 
 
+def kill_for_good(server: Dovecot) -> None:
+    """Nobody starts anything anew."""
+    os.kill(server.pid, signal.SIGSTOP)
+    for pid in imap_processes(server):
+        os.kill(pid, signal.SIGKILL)
+    server._child.kill()
+
+
 def test_upstream_may_drop_an_idle_connection_unnoticed(tmp_path: Path) -> None:
     """Servers end idle connections, and restart: the next command goes over a new one, the client sees nothing."""
     with victim(tmp_path) as (server, running, mailbox), opened(running.port, mailbox) as client:
@@ -192,10 +200,7 @@ def test_upstream_may_drop_an_idle_connection_unnoticed(tmp_path: Path) -> None:
 def test_while_upstream_is_down_each_retr_says_so_and_later_works(tmp_path: Path) -> None:
     """-ERR [SYS/TEMP], never "no such message"; the session lives on (S14; fault 8)."""
     with victim(tmp_path) as (server, running, mailbox), opened(running.port, mailbox) as client:
-        os.kill(server.pid, signal.SIGSTOP)
-        for pid in imap_processes(server):
-            os.kill(pid, signal.SIGKILL)
-        server._child.kill()
+        kill_for_good(server)
         assert client.ask("RETR 1").startswith(b"-ERR [SYS/TEMP]")
         assert client.ask("TOP 1 0").startswith(b"-ERR [SYS/TEMP]")
         assert len(client.sizes()) == 5
@@ -203,25 +208,42 @@ def test_while_upstream_is_down_each_retr_says_so_and_later_works(tmp_path: Path
         assert not client.ask("RETR 6").startswith(b"-ERR [")
 
 
-@pytest.mark.parametrize("more", [b"", b"NOOP\r\nQUIT\r\n"])
-def test_upstream_dies_inside_a_message(more: bytes, tmp_path: Path) -> None:
-    """The connection ends without a terminator: a cut message is never taken for a whole one (S15; fault 7)."""
-    large = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 250_000
+LARGE = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 250_000
+
+
+@contextlib.contextmanager
+def inside_a_message(tmp_path: Path, more: bytes) -> Iterator[tuple[Dovecot, Pop3]]:
+    """RETR is being answered, and `more` was said behind it."""
     with victim(tmp_path) as (server, running, _):
         mailbox = server.new_mailbox()
-        server.drop_into_maildir(mailbox.user, [large])
+        server.drop_into_maildir(mailbox.user, [LARGE])
         with opened(running.port, mailbox, receive_buffer=4096) as client:
             client.send(b"RETR 1\r\n" + more)
             assert client.line().startswith(b"+OK")
-            kill_imap_processes(server)
-            with pytest.raises(Gone) as gone:
-                client.stuffed()
+            yield server, client
+
+
+def test_upstream_dies_inside_a_message_and_is_there_again(tmp_path: Path) -> None:
+    """It goes on where it stopped, octet for octet (S15)."""
+    with inside_a_message(tmp_path, b"NOOP\r\nQUIT\r\n") as (server, client):
+        kill_imap_processes(server)
+        assert client.body() == LARGE
+        assert client.line().startswith(b"+OK")
+        assert client.line().startswith(b"+OK")
+        assert client.ended()
+
+
+@pytest.mark.parametrize("more", [b"", b"NOOP\r\nQUIT\r\n"])
+def test_upstream_dies_inside_a_message_for_good(more: bytes, tmp_path: Path) -> None:
+    """The connection ends without a terminator: a cut message is never taken for a whole one (S15; fault 7)."""
+    with inside_a_message(tmp_path, more) as (server, client):
+        kill_for_good(server)
+        with pytest.raises(Gone) as gone:
+            client.stuffed()
         got = gone.value.octets
-        print(f"cut after {len(got)} of {len(large)} octets")
-        assert large.startswith(got)
-        assert len(got) < len(large)
-        with opened(running.port, mailbox) as client:
-            assert client.retr(1) == large
+        print(f"cut after {len(got)} of {len(LARGE)} octets")
+        assert LARGE.startswith(got)
+        assert len(got) < len(LARGE)
 
 
 def test_an_end_in_good_order_while_sessions_are_open(dovecot_server: Dovecot, tmp_path: Path) -> None:

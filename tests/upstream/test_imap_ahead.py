@@ -2,6 +2,7 @@
 # mypy: disallow-untyped-calls=False
 """What was asked for ahead is the message or nothing, is given once, and its octets are counted until they are gone."""
 
+import tracemalloc
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
@@ -264,6 +265,24 @@ class OnlyTheMessageTest(Ahead):
                 self.assertEqual(session.stream(2), FOUR[1])
                 self.assertAllAccountedFor(session)
 
+    def test_one_that_is_far_too_large_fills_no_memory_on_its_way(self) -> None:
+        session = self.opened()
+        kept = self.withheld(session)
+        session.ask_ahead(1, 2)
+        piece = b"x" * 100_000
+        tracemalloc.start()
+        try:
+            self.give(session, b"* 1 FETCH (UID 1 BODY[] {10000000}\r\n")
+            for _ in range(100):
+                self.give(session, piece)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.give(session, b")\r\n" + kept[0][kept[0].index(b")\r\n") + 3 :])
+        self.assertLess(peak, 1_000_000)
+        self.assertEqual([self.take(session, uid) for uid in (1, 2)], [None, held(FOUR[1])])
+        self.assertAllAccountedFor(session)
+
     def test_messages_that_nobody_asked_for_are_not_held(self) -> None:
         session = self.opened()
         session.store.edit = lambda text, answer: answer.replace(b"(UID 2", b"(UID 3") if "1:2" in text else answer
@@ -397,7 +416,20 @@ class ToldTest(Ahead):
 class EndTest(Ahead):
     """However it ends, no octet stays counted."""
 
-    def test_whatever_becomes_of_the_window(self) -> None:
+    def assertNothingStays(self, *ends: Callable[[Session, list[bytes]], None]) -> None:  # noqa: N802  # as trial's own
+        for end in ends:
+            session = self.opened()
+            kept = self.withheld(session)
+            session.ask_ahead(1, 2, 3)
+            self.assertAllAccountedFor(session, 3 * COST)
+            end(session, kept)
+            session.network.settle()
+            self.assertEqual(session.budget.used, 0, end.__name__)
+            session.source.abandon()
+            session.network.settle()
+            self.assertEqual((session.network.open, session.network.getDelayedCalls()), (0, []), end.__name__)
+
+    def test_whatever_the_client_does(self) -> None:
         def served(session: Session, kept: list[bytes]) -> None:
             self.give(session, kept[0])
             for uid in (1, 2, 3):
@@ -407,11 +439,14 @@ class EndTest(Ahead):
             self.give(session, kept[0])
             session.source.ahead.forget([Uid(1), Uid(2), Uid(3), Uid(9)])
 
-        def forgotten_on_its_way(session: Session, kept: list[bytes]) -> None:
+        def on_its_way_forgotten(session: Session, kept: list[bytes]) -> None:
             session.source.ahead.forget([Uid(1), Uid(2), Uid(3)])
             self.assertAllAccountedFor(session)
             self.give(session, kept[0])
 
+        self.assertNothingStays(served, forgotten, on_its_way_forgotten)
+
+    def test_however_the_session_ends(self) -> None:
         def closed(session: Session, kept: list[bytes]) -> None:
             self.give(session, kept[0])
             session.source.close()
@@ -422,15 +457,6 @@ class EndTest(Ahead):
         def abandoned_in_the_middle(session: Session, kept: list[bytes]) -> None:
             self.give(session, kept[0][: COST + 60])
             session.source.abandon()
-
-        def lost_in_the_middle(session: Session, kept: list[bytes]) -> None:
-            self.give(session, kept[0][: COST + 60])
-            session.network.ends[1].abortConnection()
-            session.network.settle()
-            self.assertEqual(self.take(session, 1), held(FOUR[0]), "that came before")
-
-        def silent(session: Session, kept: list[bytes]) -> None:
-            session.network.wait(31)
 
         def cancelled(session: Session, kept: list[bytes]) -> None:
             running = session.streaming(2, Taken())
@@ -443,6 +469,18 @@ class EndTest(Ahead):
             running.deferred.cancel()
             self.assertIsInstance(running.trouble(), CancelledError)
 
+        self.assertNothingStays(closed, closed_on_its_way, abandoned_in_the_middle, cancelled, cancelled_behind_it)
+
+    def test_whatever_upstream_does(self) -> None:
+        def lost_in_the_middle(session: Session, kept: list[bytes]) -> None:
+            self.give(session, kept[0][: COST + 60])
+            session.network.ends[1].abortConnection()
+            session.network.settle()
+            self.assertEqual(self.take(session, 1), held(FOUR[0]), "that came before")
+
+        def silent(session: Session, kept: list[bytes]) -> None:
+            session.network.wait(31)
+
         def broken(session: Session, kept: list[bytes]) -> None:
             self.give(session, kept[0][: kept[0].index(b")\r\n") + 3] + b"* what\0\r\n")
             self.assertEqual(session.network.open, 0)
@@ -452,31 +490,7 @@ class EndTest(Ahead):
             self.give(session, kept[0] + b"* 1 EXPUNGE\r\n")
             self.assertFalse(session.source.ahead.awaits(Uid(2)))
 
-        ends: tuple[Callable[[Session, list[bytes]], None], ...] = (
-            served,
-            forgotten,
-            forgotten_on_its_way,
-            closed,
-            closed_on_its_way,
-            abandoned_in_the_middle,
-            lost_in_the_middle,
-            silent,
-            cancelled,
-            cancelled_behind_it,
-            broken,
-            told,
-        )
-        for end in ends:
-            session = self.opened()
-            kept = self.withheld(session)
-            session.ask_ahead(1, 2, 3)
-            self.assertAllAccountedFor(session, 3 * COST)
-            end(session, kept)
-            session.network.settle()
-            self.assertEqual(session.budget.used, 0, end.__name__)
-            session.source.abandon()
-            session.network.settle()
-            self.assertEqual((session.network.open, session.network.getDelayedCalls()), (0, []), end.__name__)
+        self.assertNothingStays(lost_in_the_middle, silent, broken, told)
 
     def test_a_window_that_is_on_its_way_holds_up_no_end(self) -> None:
         session = self.opened()
