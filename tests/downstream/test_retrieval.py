@@ -53,10 +53,16 @@ BURSTS = st.lists(walks() | st.lists(OF_A_MESSAGE | TOPS | ONE_WORD, max_size=12
 class Session:
     """One session on a mailbox of such messages, and what it left behind."""
 
-    def __init__(self, bursts: Sequence[Sequence[bytes]], room: int, *, pipelined: bool, **settings: object) -> None:
-        nul = settings.pop("nul", None)
-        assert nul is None or isinstance(nul, bytes)
-        self.stage = Stage(*NASTY, nul=nul, chunk=100, seen="retrieved", **settings)
+    def __init__(
+        self,
+        bursts: Sequence[Sequence[bytes]],
+        room: int,
+        *,
+        pipelined: bool,
+        top_counts: bool = False,
+        nul: bytes | None = None,
+    ) -> None:
+        self.stage = Stage(*NASTY, nul=nul, chunk=100, seen="retrieved", top_counts=top_counts)
         self.stage.upstream.room = room
         client = self.stage.logged_in()
         self.replies = []
@@ -124,8 +130,13 @@ def test_messages_that_were_read_ahead_go_out_in_few_writes() -> None:
     stage.upstream.room = MUCH
     client = stage.logged_in()
     writes = []
-    write, stage_tcp = client.tcp.write, client.tcp
-    stage_tcp.write = lambda data: (writes.append(len(data)), write(data))[1]  # type: ignore[method-assign]
+    write = client.tcp.write
+
+    def counted(data: bytes) -> None:
+        writes.append(len(data))
+        write(data)
+
+    client.tcp.write = counted  # type: ignore[method-assign]  # to look on
     assert client.say(b"".join(b"RETR %d\r\n" % number for number in range(1, 101))).count(b"\r\n.\r\n") == 100
     assert len(writes) < 5
 

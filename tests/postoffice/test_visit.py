@@ -224,7 +224,7 @@ class Reading:
             asked.append(int(uid))
             await stream(uid, *args, **kwargs)  # type: ignore[arg-type]  # the same
 
-        source._give = give  # type: ignore[assignment,method-assign]  # the same
+        source._give = give  # type: ignore[method-assign]  # the same
 
     def reads(self, number: int, *pipelined: int, way: Way = Way.WHOLE) -> Held | None:
         """As the dialogue does: what is not held is streamed."""

@@ -11,14 +11,15 @@ from bridge.maildrop.errors import MailboxReplaced, MessageGone
 from bridge.maildrop.source import Held
 from bridge.names import Uid
 from bridge.upstream.imap_ahead import SPARE
-from tests.upstream.mailserver import QRESYNC, Fault
+from tests.upstream.mailserver import DOVECOT, QRESYNC, Fault
 from tests.upstream.network import NetworkTestCase
 from tests.upstream.session import Session, Taken, mail, with_many, with_messages
 
 ROOM = 1 << 20
 FOUR = tuple(mail(f"m{number}") for number in range(1, 5))
 COST = len(FOUR[0])
-NEWS = {"EXPUNGE": (b"* 4 EXPUNGE\r\n", {}), "VANISHED": (b"* VANISHED 4\r\n", {"capabilities": QRESYNC})}
+NEWS = {b"* 4 EXPUNGE\r\n": DOVECOT, b"* VANISHED 4\r\n": QRESYNC}
+"""By the server's capabilities."""
 
 
 def held(octets: bytes) -> Held:
@@ -347,19 +348,19 @@ class ToldTest(Ahead):
     """S14: what is held is served until the bridge was told that messages went."""
 
     def test_what_is_held_is_given_up_when_upstream_tells_that_messages_went(self) -> None:
-        for name, (news, store) in NEWS.items():
-            session = self.opened(**store)
+        for news, capabilities in NEWS.items():
+            session = self.opened(capabilities=capabilities)
             session.ask_ahead(1, 2)
             session.store.inbox.messages[2].octets = b"somebody else's"
             self.give(session, news)
-            self.assertFalse(session.source.ahead.awaits(Uid(1)), name)
+            self.assertFalse(session.source.ahead.awaits(Uid(1)), news)
             self.assertIsNone(self.take(session, 2))
             self.assertAllAccountedFor(session)
             self.assertEqual(session.source.ahead.room, ROOM)
 
     def test_what_comes_in_the_window_behind_such_news_is_as_true_as_ever(self) -> None:
-        for news, store in NEWS.values():
-            session = self.opened(**store)
+        for news, capabilities in NEWS.items():
+            session = self.opened(capabilities=capabilities)
             kept = self.withheld(session)
             session.ask_ahead(1, 2, 3)
             first = kept[0].index(b")\r\n") + 3
