@@ -6,6 +6,8 @@ ARGS =
 TESTS =
 # make soak TESTS='-k dovecot' EXAMPLES=200 is a short one. What it finds is printed step by step.
 EXAMPLES = 2000
+# make bench BENCH='--rounds 9 retr-small' measures one thing more closely.
+BENCH =
 # Which stories `make stories` runs. CI takes the slow ones but for the minutes of the model test: `make check` has just
 # run the others.
 STORIES = story or slow
@@ -59,14 +61,15 @@ format: .venv/with-check ## formats the code, and mends of its style what can be
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/with-check ## measures the first and the second login to a mailbox of 100,000 messages
-	$(BIN)/python -m bench.login
+bench: .venv/with-bench ## measures beside Dovecot, in 25 minutes; with BENCH=--quick in 3, with BENCH='poll*' a part
+	@sh tests/install/peers.sh test
+	$(BIN)/python -m bench $(BENCH)
 
 clean: ## removes what the jobs have made
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov
 	rm -rf tests/install/npm/node_modules twisted/plugins/dropin.cache
 
-# "check" holds "test", and that "demo".
+# "check" and "bench" hold "test", and that "demo".
 .venv/with-%: pyproject.toml tests/install/venv.sh
 	@sh tests/install/venv.sh $*
 	@touch .venv/with-demo $@

@@ -1,144 +1,150 @@
-"""How many polls a bridge bears, and how long one takes: connect, USER, PASS, STAT, UIDL, QUIT, each awaited.
+"""Many mail programs that look for mail: sessions of connect, USER, PASS, STAT, UIDL and QUIT, one after the other.
 
-`python -m bench.poll [--messages 100] [--accounts 200] [--clients 1,50,200] [--seconds 5]`. One Dovecot, one bridge,
-one process of clients that poll one account each as fast as they are answered. Each account has polled once before, so
-that its listing is stored and its connection parked. CPU is the bridge's own.
+All of them are one process that waits for whichever is answered next, so it stays far faster than the servers.
 """
 
-import argparse
-import contextlib
-import io
-import os
 import selectors
 import socket
-import tempfile
+import ssl
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from tests.peers.bridge import Bridge, bridge
-from tests.peers.servers.dovecot import dovecot
-from tests.peers.servers.imap_server import Mailbox
-
-CONFIG = """
-state = "sqlite:popbridge.sqlite"
-
-[[listener]]
-pop3 = "127.0.0.1:{port}"
-
-[[passthrough]]
-upstream = "imap://127.0.0.1:%d"
-"""
-_TICK = os.sysconf("SC_CLK_TCK")
+from bench.load import Watch
+from bench.wire import PATIENCE, Account, Door, WrongDataError, tls_context
 
 
-def main() -> None:
-    arguments = _arguments()
-    with dovecot(format="mdbox") as server, tempfile.TemporaryDirectory() as state:
-        mailboxes = [server.new_mailbox() for _ in range(arguments.accounts)]
-        for mailbox in mailboxes:
-            mailbox.seed([b"Subject: %d\r\n\r\n%b\r\n" % (n, b"x" * 1900) for n in range(arguments.messages)])
-        with _bridge(Path(state), server.port) as bridged:
-            _load(bridged, mailboxes, min(20, len(mailboxes)), polls=2 * len(mailboxes))
-            for clients in map(int, arguments.clients.split(",")):
-                before, began = _cpu(bridged.pid), time.perf_counter()
-                taken = _load(bridged, mailboxes, clients, seconds=arguments.seconds)
-                seconds, cpu = time.perf_counter() - began, _cpu(bridged.pid) - before
-                taken.sort()
-                p50, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-                print(
-                    f"{clients:>4} clients  {len(taken) / seconds:7.0f} polls/s  p50 {p50 * 1000:.2f} ms"
-                    f"  p99 {p99 * 1000:.2f} ms  CPU {cpu / len(taken) * 1000:.3f} ms each",
-                    flush=True,
-                )
-            print(f"memory  {bridged.memory().pss / 1e6:.1f} MB for {len(mailboxes)} accounts")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=100)
-    parser.add_argument("--accounts", type=int, default=200)
-    parser.add_argument("--clients", default="1,50,200")
-    parser.add_argument("--seconds", type=float, default=5.0)
-    return parser.parse_args()
-
-
-@contextlib.contextmanager
-def _bridge(state: Path, upstream: int) -> Iterator[Bridge]:
-    running = contextlib.ExitStack()
-    try:
-        yield running.enter_context(bridge(state, config=CONFIG % upstream))
-    finally:
-        with contextlib.redirect_stdout(io.StringIO()):  # its log is for tests
-            running.close()
-
-
-def _cpu(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / _TICK
+@frozen
+class Polled:
+    seconds: float
+    """From the first to the last of the sessions that counted."""
+    sessions: tuple[float, ...]
+    """How long each took, in seconds."""
+    busy: float
 
 
 @define(eq=False)
-class _Poll:
-    """One client's present session."""
+class _Client:
+    """One of them; `step` is how many replies of this session have come."""
 
     wire: socket.socket
     said: list[bytes]
     began: float
-    heard: bytearray = field(factory=bytearray)
-    listing: bool = False
+    step: int = 0
+    got: bytearray = field(factory=bytearray)
+    handshaking: bool = False
 
 
-def _load(
-    bridged: Bridge, mailboxes: list[Mailbox], clients: int, *, seconds: float = 600.0, polls: int = 1 << 60
-) -> list[float]:
-    """Seconds that each poll took."""
-    selector, taken, started = selectors.EpollSelector(), list[float](), 0
-    until = time.perf_counter() + seconds
+_ENDS = (b"\r\n", b"\r\n", b"\r\n", b"\r\n", b"\r\n.\r\n", b"\r\n")
+"""Of the greeting and the replies to USER, PASS, STAT, UIDL and QUIT."""
 
-    def begin(at: int) -> None:
-        nonlocal started
-        started += 1
-        mailbox = mailboxes[at % len(mailboxes)]
-        wire = socket.socket()
+
+def poll(door: Door, accounts: Sequence[Account], messages: int, seconds: float = 0) -> Polled:
+    """As many clients at once as there are accounts; each begins again when it has ended.
+
+    It goes on for so long, but at least until as many sessions have counted as there are clients. With time given, the
+    first session of each is not counted: all of them begin at once then.
+    """
+    return _Crowd(door, accounts, messages).run(seconds)
+
+
+class _Crowd:
+    def __init__(self, door: Door, accounts: Sequence[Account], messages: int) -> None:
+        self._door = door
+        self._messages = messages
+        self._waiting = selectors.DefaultSelector()
+        self._tls = tls_context() if door.tls else None
+        self._scripts = [_script(account) for account in accounts]
+
+    def run(self, seconds: float) -> Polled:
+        clients = len(self._scripts)
+        uncounted = clients if seconds else 0
+        watch = Watch()
+        start = now = time.perf_counter()
+        over = False
+        took: list[float] = []
+        for said in self._scripts:
+            self._begin(said)
+        while self._waiting.get_map():
+            ready = self._waiting.select(PATIENCE)
+            if not ready:
+                raise WrongDataError(f"{len(self._waiting.get_map())} clients hear nothing more")
+            for key, _ in ready:
+                client = key.data
+                if not self._heard(client) or over:
+                    continue
+                now = time.perf_counter()
+                if uncounted:
+                    uncounted -= 1
+                    start = now
+                else:
+                    took.append(now - client.began)
+                over = now - start >= seconds and len(took) >= clients
+                if not over:
+                    self._begin(client.said)
+        return Polled(now - start, tuple(took), watch.stop().busy)
+
+    def _begin(self, said: list[bytes]) -> None:
         began = time.perf_counter()
-        wire.connect((bridged.host, bridged.port))
+        wire = socket.socket()
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wire.connect((self._door.host, self._door.port))  # on loopback that is done at once
         wire.setblocking(False)
-        said = [b"QUIT\r\n", b"UIDL\r\n", b"STAT\r\n", b"PASS %b\r\n" % mailbox.password.encode()]
-        said.append(b"USER %b\r\n" % mailbox.user.encode())
-        selector.register(wire, selectors.EVENT_READ, (_Poll(wire, said, began), at))
+        if self._tls is not None:
+            wire = self._tls.wrap_socket(wire, do_handshake_on_connect=False)
+        client = _Client(wire, said, began, handshaking=self._tls is not None)
+        self._waiting.register(wire, selectors.EVENT_READ, client)
+        if client.handshaking:
+            self._shake(client)
 
-    for at in range(clients):
-        begin(at)
-    while selector.get_map():
-        for key, _ in selector.select():
-            poll, at = key.data
-            octets = poll.wire.recv(65536)
-            poll.heard += octets
-            if not octets or not _answered(poll):
-                assert octets, poll
-                continue
-            assert poll.heard.startswith(b"+OK"), poll
-            poll.heard.clear()
-            if poll.said:
-                word = poll.said.pop()
-                poll.listing = word == b"UIDL\r\n"
-                poll.wire.send(word)
-                continue
-            taken.append(time.perf_counter() - poll.began)
-            selector.unregister(poll.wire)
-            poll.wire.close()
-            if time.perf_counter() < until and started < polls:
-                begin(at + clients if polls < 1 << 60 else at)
-    return taken
+    def _shake(self, client: _Client) -> None:
+        assert isinstance(client.wire, ssl.SSLSocket)
+        try:
+            client.wire.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        client.handshaking = False
+
+    def _heard(self, client: _Client) -> bool:
+        """Reads what has come, and says what is next; whether the session has ended."""
+        if client.handshaking:
+            self._shake(client)
+            if client.handshaking:
+                return False
+        while True:
+            try:
+                octets = client.wire.recv(1 << 16)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return False
+            if not octets:
+                raise WrongDataError(f"closed at step {client.step} after {bytes(client.got[-200:])!r}")
+            client.got += octets
+            if client.got.startswith(b"-"):
+                raise WrongDataError(bytes(client.got[:200]).decode("latin-1"))
+            if client.got.endswith(_ENDS[client.step]) and self._answered(client):
+                return True
+            if self._tls is None:
+                return False  # TLS may hold more that no event will tell of
+
+    def _answered(self, client: _Client) -> bool:
+        self._check(client)
+        client.got.clear()
+        client.step += 1
+        if client.step < len(_ENDS):
+            client.wire.send(client.said[client.step - 1])
+            return False
+        self._waiting.unregister(client.wire)
+        client.wire.close()
+        return True
+
+    def _check(self, client: _Client) -> None:
+        if client.step == 3 and client.got.split()[1] != b"%d" % self._messages:
+            raise WrongDataError(f"STAT of {self._messages} messages: {bytes(client.got)!r}")
+        if client.step == 4 and client.got.count(b"\r\n") != self._messages + 2:
+            raise WrongDataError(f"UIDL of {self._messages} messages has {client.got.count(bytes([10]))} lines")
 
 
-def _answered(poll: _Poll) -> bool:
-    return poll.heard.endswith(b"\r\n.\r\n" if poll.listing else b"\r\n")
-
-
-if __name__ == "__main__":
-    main()
+def _script(account: Account) -> list[bytes]:
+    user, password = account.user.encode(), account.password.encode()
+    return [b"USER %b\r\n" % user, b"PASS %b\r\n" % password, b"STAT\r\n", b"UIDL\r\n", b"QUIT\r\n"]
