@@ -22,7 +22,7 @@ from bench.table import table
 
 _ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
-QUICK_ROUNDS = 2
+QUICK_ROUNDS = 1
 
 
 def main() -> None:

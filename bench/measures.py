@@ -1,26 +1,29 @@
 """The table of what is measured: names, rows, what is owed, and how each figure is taken.
 
-Targets that speak of round trips allow OWN milliseconds besides for what is no round trip.
+What is owed in round trips allows OWN milliseconds besides, for what is no round trip.
 """
 
 from collections.abc import Iterator
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bench.exercises import Exercise, deletion, first_listing, first_octet, listings, polls, single_polls, walk
 from bench.mailboxes import BIG, HUGE, MIXED, SMALL, TOP_LINES
 from bench.memory import idle, slow, stalled
 from bench.peers import KINDS, Kind, Link
-from bench.results import AtMost, Row, Times
+from bench.results import AtMost, Row, Target, Times
 
 OWN = 10
-PLAIN = Link()
 _DEEP = 100  # commands under way where they are pipelined
+_SOME = 3  # seconds for a walk where a message takes a round trip
+_QUIET = 3  # seconds after which a connection that is kept has come to rest
 
 RETR = ("RETR %d",)
 HEADER = ("TOP %d 0",)
 TOP = (f"TOP %d {TOP_LINES}",)
 FETCHMAIL = ("LIST %d", "TOP %d 99999999")
+
+_FAR: tuple[Kind, ...] = ("imapc", "popbridge")  # no way of any length is before the native one
 
 
 @frozen
@@ -29,7 +32,7 @@ class Measure:
     section: str
     exercise: Exercise
     rows: tuple[Row, ...]
-    link: Link = PLAIN
+    link: Link
     kinds: tuple[Kind, ...] = KINDS
     rounds: int | None = None
     """At most so many, whatever the run has."""
@@ -40,180 +43,158 @@ class Measure:
     note: str = ""
 
 
-def _rate(title: str, factor: float) -> tuple[Row, ...]:
-    return (Row("messages/s", title, "messages/s", "more", Times(factor)),)
+@frozen
+class _Section:
+    title: str
+    suffix: str
+    link: Link
+    kinds: tuple[Kind, ...] = KINDS
+    quick: bool = True
+
+    def measure(self, name: str, exercise: Exercise, *rows: Row) -> Measure:
+        return Measure(name + self.suffix, self.title, exercise, rows, self.link, self.kinds, quick=self.quick)
+
+    def rate(self, name: str, title: str, exercise: Exercise, factor: float) -> Measure:
+        return self.measure(name, exercise, Row("messages/s", title, "messages/s", "more", Times(factor)))
+
+    def milliseconds(self, name: str, title: str, exercise: Exercise, target: Target) -> Measure:
+        return self.measure(name, exercise, _milliseconds(title, target))
 
 
-def _milliseconds(title: str, target: Times | AtMost, figure: str = "ms") -> Row:
+def _milliseconds(title: str, target: Target, figure: str = "ms") -> Row:
     return Row(figure, title, "ms", "less", target)
 
 
-def _without_delay(link: Link, suffix: str) -> Iterator[Measure]:
+def _turns(title: str) -> Row:
+    return Row("turns", f"{title}: turns of the IMAP dialogue", "", "less")
+
+
+def _without_delay(section: _Section) -> Iterator[Measure]:
     """All that is measured on one machine, in clear and with TLS alike."""
-    section = "With TLS on both sides" if link.tls else "No delay"
-    yield Measure(
-        f"listing-big{suffix}",
-        section,
+    yield section.measure(
+        "listing-big",
         listings(BIG),
-        (
-            _milliseconds("100,000 messages: to the end of UIDL, first time", Times(8), "first"),
-            _milliseconds("the same, restarted, nothing new", Times(2), "restarted"),
-            _milliseconds("the same, once more", Times(4), "warm"),
-        ),
-        link,
+        _milliseconds("100,000 messages: login to UIDL, first time", Times(8), "first"),
+        _milliseconds("100,000 messages: the next time, restarted", Times(2), "restarted"),
+        _milliseconds("100,000 messages: once more", Times(4), "warm"),
     )
-    yield Measure(f"poll{suffix}", section, polls(1, 2), (_milliseconds("poll, 1 client, p50", Times(2), "p50"),), link)
+    yield section.measure("poll", polls(1, 1), _milliseconds("poll, 1 client, p50", Times(2), "p50"))
     for clients in (50, 200):
-        yield Measure(
-            f"poll-{clients}{suffix}",
-            section,
-            polls(clients, 3),
-            (
-                Row("sessions/s", f"polls, {clients} clients", "polls/s", "more", Times(2)),
-                _milliseconds(f"polls, {clients} clients, p99", Times(1), "p99"),
-            ),
-            link,
+        yield section.measure(
+            f"poll-{clients}",
+            polls(clients, 2),
+            Row("sessions/s", f"poll, {clients} clients", "polls/s", "more", Times(2)),
+            _milliseconds(f"poll, {clients} clients, p99", Times(1), "p99"),
         )
-    for name, title, exercise, factor in (
-        ("retr-small", "RETR 1,000 × 4 KB", walk(SMALL, RETR, "retr"), 1.5),
-        ("retr-small-pipelined", "the same, pipelined", walk(SMALL, RETR, "retr", _DEEP), 2.5),
-        ("retr-mixed", "RETR 10,000 mixed", walk(MIXED, RETR, "retr"), 1.3),
-        ("retr-mixed-pipelined", "the same, pipelined", walk(MIXED, RETR, "retr", _DEEP), 1.8),
-    ):
-        yield Measure(name + suffix, section, exercise, _rate(title, factor), link)
-    yield Measure(
-        f"retr-huge{suffix}",
-        section,
+    retr, top, short = walk(SMALL, RETR, "retr"), walk(SMALL, HEADER, "headers"), walk(SMALL, TOP, "tops")
+    yield section.rate("retr-small", "RETR 1,000 × 4 KB", retr, 1.5)
+    yield section.rate("retr-small-pipelined", "RETR 1,000 × 4 KB, pipelined", walk(SMALL, RETR, "retr", _DEEP), 2.5)
+    yield section.rate("retr-mixed", "RETR 10,000 mixed", walk(MIXED, RETR, "retr"), 1.3)
+    yield section.rate("retr-mixed-pipelined", "RETR 10,000 mixed, pipelined", walk(MIXED, RETR, "retr", _DEEP), 1.8)
+    yield section.measure(
+        "retr-huge",
         walk(HUGE, RETR, "retr"),
-        (
-            Row("MB/s", "RETR 20 × 25 MB", "MB/s", "more", Times(1.2)),
-            Row("CPU s/GB", "the same, CPU of the front", "s/GB", "less", Times(1)),
-        ),
-        link,
+        Row("MB/s", "RETR 20 × 25 MB", "MB/s", "more", Times(1.2)),
+        Row("CPU s/GB", "RETR 20 × 25 MB: CPU of the front", "s/GB", "less", Times(1)),
     )
-    yield Measure(
-        f"first-octet{suffix}",
-        section,
-        first_octet(),
-        (_milliseconds("RETR 25 MB, to the first octet", Times(10)),),
-        link,
+    yield section.milliseconds("first-octet", "RETR 25 MB, to the first octet", first_octet(), Times(10))
+    yield section.rate("top-huge", "TOP n 0 of 25 MB", walk(HUGE, HEADER, "headers"), 50)
+    yield section.rate("top", "TOP n 0 of 4 KB", top, 1.5)
+    yield section.rate("top-pipelined", "TOP n 0 of 4 KB, pipelined", walk(SMALL, HEADER, "headers", _DEEP), 4)
+    yield section.rate("top-20", f"TOP n {TOP_LINES} of 4 KB", short, 1.5)
+    yield section.rate("top-20-pipelined", f"TOP n {TOP_LINES} of 4 KB, pipelined", walk(SMALL, TOP, "tops", _DEEP), 4)
+    yield section.rate("fetchmail", "LIST n, TOP n 99999999 of 4 KB", walk(SMALL, FETCHMAIL, "retr"), 1.5)
+    yield section.milliseconds("delete", "DELE 1,000, QUIT", deletion(), Times(1))
+    yield section.milliseconds("delete-pipelined", "DELE 1,000 pipelined, QUIT", deletion(_DEEP), Times(1))
+    yield section.measure(
+        "memory-stalled", stalled(10), Row("MB", "memory of a reader that stalls in 25 MB", "MB", "less", AtMost(1))
     )
-    yield Measure(f"top-huge{suffix}", section, walk(HUGE, HEADER, "headers"), _rate("TOP n 0 of 25 MB", 50), link)
-    for name, title, exercise, factor in (
-        ("top", "TOP n 0 of 4 KB", walk(SMALL, HEADER, "headers"), 1.5),
-        ("top-pipelined", "the same, pipelined", walk(SMALL, HEADER, "headers", _DEEP), 4),
-        ("top-20", f"TOP n {TOP_LINES} of 4 KB", walk(SMALL, TOP, "tops"), 1.5),
-        ("top-20-pipelined", "the same, pipelined", walk(SMALL, TOP, "tops", _DEEP), 4),
-        ("fetchmail", "LIST n, TOP n 99999999 of 4 KB", walk(SMALL, FETCHMAIL, "retr"), 1.5),
-    ):
-        yield Measure(name + suffix, section, exercise, _rate(title, factor), link)
-    yield Measure(f"delete{suffix}", section, deletion(), (_milliseconds("DELE 1,000, QUIT", Times(1)),), link)
-    yield Measure(
-        f"delete-pipelined{suffix}", section, deletion(_DEEP), (_milliseconds("the same, pipelined", Times(1)),), link
-    )
-    yield Measure(
-        f"memory-stalled{suffix}",
-        section,
-        stalled(10),
-        (Row("MB", "memory of a reader that stalls in 25 MB", "MB", "less", AtMost(1)),),
-        link,
-        rounds=3,
-    )
-    yield Measure(
-        f"memory-idle{suffix}",
-        section,
+    yield section.measure(
+        "memory-idle",
         idle(200),
-        (Row("kB", "memory of an idle session", "kB", "less", AtMost(130 if link.tls else 60)),),
-        link,
-        rounds=3,
+        Row("kB", "memory of an idle session", "kB", "less", AtMost(60 + (2 * 35 if section.link.tls else 0))),
     )
-    yield Measure(
-        f"memory-slow{suffix}",
-        section,
-        slow(200, 20, 200_000),
-        (Row("MB", "memory of 200 slow readers of 25 MB, in all", "MB", "less", AtMost(150)),),
-        link,
+    yield evolve(
+        section.measure(
+            "memory-slow",
+            slow(200, 20, 200_000),
+            Row("MB", "memory of all, with 200 slow readers of 25 MB", "MB", "less", AtMost(150)),
+        ),
         kinds=("popbridge",),
         rounds=1,
-        note="Dovecot holds whole messages: it would need 12 GB, and is not asked.",
+        quick=False,
+        note="200 slow readers: Dovecot, which holds whole messages, would need 12 GB, and is not asked.",
     )
 
 
-def _with_delay(delay: int, factor: float) -> Iterator[Measure]:
-    """What a way of so many milliseconds, there and back, makes of it."""
-    link, without_idle, with_tls = Link(delay), Link(delay, idle=False), Link(delay, tls=True)
-    suffix = f"-{delay}ms"
-    section = f"{delay} ms to the IMAP server and back"
-    both: tuple[Kind, ...] = ("imapc", "popbridge")
-    yield Measure(
-        f"listing{suffix}",
-        section,
-        first_listing(SMALL),
-        (
-            _milliseconds("1,000 messages: to the end of UIDL, first time", AtMost(5 * delay)),
-            _turns("the same"),
+def _with_delay(section: _Section, factor: float) -> Iterator[Measure]:
+    """What a way of some milliseconds, there and back, makes of it."""
+    delay = section.link.delay
+    yield evolve(
+        section.measure(
+            "listing",
+            first_listing(SMALL),
+            _milliseconds("1,000 messages: login to UIDL, first time", AtMost(5 * delay)),
+            _turns("1,000 messages, first time"),
         ),
-        link,
-        both,
         only_once=("imapc",),
-        quick=delay < 50,
-        note="imapc: one round, because it asks for one message after the other.",
+        note="First time: imapc takes one round only, since it asks for one message after the other.",
     )
-    for name, title, exercise, times in (
-        ("retr", "RETR 4 KB", walk(SMALL, RETR, "retr", seconds=_SOME), factor),
-        ("retr-pipelined", "the same, pipelined", walk(SMALL, RETR, "retr", _DEEP, _SOME), factor),
-        ("retr-mixed", "RETR mixed", walk(MIXED, RETR, "retr", seconds=_SOME), factor * 2 / 3),
-        ("fetchmail", "LIST n, TOP n 99999999 of 4 KB", walk(SMALL, FETCHMAIL, "retr", seconds=_SOME), factor),
+    for name, title, exercise in (
+        ("retr", "RETR 4 KB", walk(SMALL, RETR, "retr", seconds=_SOME)),
+        ("retr-pipelined", "RETR 4 KB, pipelined", walk(SMALL, RETR, "retr", _DEEP, _SOME)),
+        ("fetchmail", "LIST n, TOP n 99999999 of 4 KB", walk(SMALL, FETCHMAIL, "retr", seconds=_SOME)),
     ):
-        yield Measure(name + suffix, section, exercise, _rate(title, times), link, both)
-    yield Measure(
-        f"first-octet{suffix}",
-        section,
-        first_octet(),
-        (_milliseconds("RETR 25 MB, to the first octet", AtMost(1.2 * delay)),),
-        link,
-        both,
+        yield section.rate(name, title, exercise, factor)
+    yield evolve(
+        section.measure(
+            "poll-noop",
+            single_polls(3),
+            _milliseconds("poll soon after another, IMAP server without IDLE", AtMost(delay + OWN), "p50"),
+            _turns("poll soon after another"),
+        ),
+        link=evolve(section.link, idle=False),
     )
-    yield Measure(
-        f"poll-noop{suffix}",
-        section,
-        single_polls(3),
-        (_milliseconds("poll after a poll, no IDLE", AtMost(delay + OWN), "p50"), _turns("the same")),
-        without_idle,
-        both,
-    )
-    yield Measure(
-        f"poll-idle{suffix}",
-        section,
+
+
+def _with_long_delay(section: _Section) -> Iterator[Measure]:
+    """What only a long way shows clearly."""
+    delay = section.link.delay
+    yield section.rate("retr-mixed", "RETR mixed", walk(MIXED, RETR, "retr", seconds=_SOME), 40)
+    yield section.milliseconds("first-octet", "RETR 25 MB, to the first octet", first_octet(), AtMost(1.2 * delay))
+    yield section.measure(
+        "poll-idle",
         single_polls(1, _QUIET),
-        (_milliseconds("poll some seconds after a poll, IDLE", AtMost(OWN), "p50"), _turns("the same")),
-        link,
-        both,
+        _milliseconds(f"poll {_QUIET} s after another, IMAP server with IDLE", AtMost(OWN), "p50"),
+        _turns(f"poll {_QUIET} s after another"),
     )
-    for name, title, way, round_trips in (
-        (f"poll-first{suffix}", "poll after a restart", link, 4),
-        (f"poll-first{suffix}-tls", "the same with TLS", with_tls, 5),
-    ):
-        yield Measure(
-            name,
-            section,
-            single_polls(1, restarted=True),
-            (_milliseconds(title, AtMost(round_trips * delay + OWN), "p50"), _turns("the same")),
-            way,
-            both,
-        )
+    first = section.measure(
+        "poll-first",
+        single_polls(1, restarted=True),
+        _milliseconds("poll after a restart", AtMost(4 * delay + OWN), "p50"),
+        _turns("poll after a restart"),
+    )
+    yield first
+    yield evolve(
+        first,
+        name=f"{first.name}-tls",
+        link=evolve(section.link, tls=True),
+        rows=(
+            _milliseconds("poll after a restart, TLS", AtMost(5 * delay + OWN), "p50"),
+            _turns("poll after a restart, TLS"),
+        ),
+    )
 
 
-def _turns(title: str) -> Row:
-    return Row("turns", f"{title}, turns of the IMAP dialogue", "", "less")
-
-
-_SOME = 3  # seconds
-_QUIET = 3  # seconds
+_PLAIN = _Section("No delay", "", Link())
+_SHORT = _Section("20 ms to the IMAP server and back", "-20ms", Link(20), _FAR)
+_LONG = _Section("100 ms to the IMAP server and back", "-100ms", Link(100), _FAR, quick=False)
+_TLS = _Section("TLS on both sides", "-tls", Link(tls=True), quick=False)
 
 MEASURES: tuple[Measure, ...] = (
-    *_without_delay(PLAIN, ""),
-    *_with_delay(20, 20),
-    *_with_delay(100, 60),
-    *_without_delay(Link(tls=True), "-tls"),
+    *_without_delay(_PLAIN),
+    *_with_delay(_SHORT, 20),
+    *_with_delay(_LONG, 60),
+    *_with_long_delay(_LONG),
+    *_without_delay(_TLS),
 )

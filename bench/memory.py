@@ -12,11 +12,12 @@ from bench.load import list_all
 from bench.mailboxes import EMPTY, HUGE, WALKED
 from bench.peers import Front, Kind, Link
 from bench.stage import Stage
-from bench.wire import Account, Door, Wire
+from bench.wire import Account, Door, Wire, WrongDataError
 
 _WINDOW = 1 << 16
 _STALLED = 2  # seconds, within which a front reads what it wants to have read
 _SAMPLED = 0.25  # seconds
+_LEAST = 0.25  # of what slow readers want: a front that sends them less would need no memory, and be of no use
 
 
 def idle(sessions: int) -> Exercise:
@@ -67,17 +68,20 @@ def slow(sessions: int, seconds: float, rate: int) -> Exercise:
             most = 0
             while not stage.loader.done(_SAMPLED):
                 most = max(most, front.memory())
-            stage.loader.result()
+            taken = stage.loader.result()
+            if taken < sessions * seconds * rate * _LEAST:
+                raise WrongDataError(f"slow readers got {taken} octets only")
             return {"MB": most / 1e6}
 
     return Exercise(take)
 
 
-def crawl(door: Door, accounts: Sequence[Account], seconds: float, rate: int) -> None:
+def crawl(door: Door, accounts: Sequence[Account], seconds: float, rate: int) -> int:
     """Runs in the client's process. Two small messages tell that this is a walk; then come large ones, slowly.
 
-    Every second client asks for all of them at once.
+    Every second client asks for all of them at once. The octets that were read slowly.
     """
+    taken = 0
     with contextlib.ExitStack() as open_ones:
         wires = []
         for index, account in enumerate(accounts):
@@ -91,9 +95,9 @@ def crawl(door: Door, accounts: Sequence[Account], seconds: float, rate: int) ->
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             began = time.monotonic()
-            for wire in wires:
-                wire.take(int(rate * step))
+            taken += sum(wire.take(int(rate * step)) for wire in wires)
             time.sleep(max(0.0, began + step - time.monotonic()))  # noqa: TID251  # slowness is its purpose
+    return taken
 
 
 @contextlib.contextmanager

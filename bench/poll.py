@@ -21,6 +21,8 @@ class Polled:
     """From the first to the last of the sessions that counted."""
     sessions: tuple[float, ...]
     """How long each took, in seconds."""
+    begun: int
+    """Sessions in all, those that do not count as well."""
     busy: float
 
 
@@ -63,6 +65,7 @@ class _Crowd:
         watch = Watch()
         start = now = time.perf_counter()
         over = False
+        begun = clients
         took: list[float] = []
         for said in self._scripts:
             self._begin(said)
@@ -82,8 +85,9 @@ class _Crowd:
                     took.append(now - client.began)
                 over = now - start >= seconds and len(took) >= clients
                 if not over:
+                    begun += 1
                     self._begin(client.said)
-        return Polled(now - start, tuple(took), watch.stop().busy)
+        return Polled(now - start, tuple(took), begun, watch.stop().busy)
 
     def _begin(self, said: list[bytes]) -> None:
         began = time.perf_counter()

@@ -94,6 +94,8 @@ class Outcome:
     results: list[Result]
     busy: dict[str, list[float]] = field(factory=dict)
     """The part of the time, of 1, in which the client had the processor."""
+    besides: dict[str, dict[str, list[float]]] = field(factory=dict)
+    """Figures that no row shows, by name and front."""
     trouble: str = ""
     """Why there are no results, if so."""
     note: str = ""

@@ -26,25 +26,27 @@ def run_all(
             outcomes.append(run(stage, measure, rounds, kinds))
         except (WrongDataError, OSError) as trouble:
             traceback.print_exc()
-            outcomes.append(Outcome(measure.name, measure.section, [], trouble=str(trouble)))
+            outcomes.append(Outcome(measure.name, measure.section, [], trouble=" ".join(str(trouble).split())))
         tell(f"{measure.name}: {time.monotonic() - began:.0f} s")
     return outcomes
 
 
 def run(stage: Stage, measure: Measure, rounds: int, kinds: Sequence[Kind]) -> Outcome:
     taking_part = [kind for kind in measure.kinds if kind in kinds]
-    figures: dict[str, dict[str, list[float]]] = {row.figure: {} for row in measure.rows}
-    busy: dict[str, list[float]] = {}
+    figures: dict[str, dict[str, list[float]]] = {}
     for kind in taking_part:
         measure.exercise.prepare(stage, kind, measure.link)
     for turn in range(min(rounds, measure.rounds or rounds)):
         for kind in taking_part:
             if turn and kind in measure.only_once:
                 continue
-            taken = measure.exercise.take(stage, kind, measure.link)
-            for figure, readings in figures.items():
-                readings.setdefault(kind, []).append(taken[figure])
-            if BUSY in taken:
-                busy.setdefault(kind, []).append(taken[BUSY])
-    results = [Result(row, figures[row.figure]) for row in measure.rows]
-    return Outcome(measure.name, measure.section, results, busy, note=measure.note)
+            for figure, value in measure.exercise.take(stage, kind, measure.link).items():
+                figures.setdefault(figure, {}).setdefault(kind, []).append(value)
+    return Outcome(
+        measure.name,
+        measure.section,
+        [Result(row, figures.pop(row.figure)) for row in measure.rows],
+        figures.pop(BUSY, {}),
+        figures,
+        note=measure.note,
+    )

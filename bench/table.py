@@ -18,6 +18,7 @@ def table(run: Run, heading: str = "") -> str:
         several = list(outcomes)
         texts.append(f"{heading}{section}\n\n" + aligned(_HEAD, [line for one in several for line in _lines(one)]))
         texts.extend(one.note for one in several if one.note)
+        texts.extend(f"{one.name}: not measured, {one.trouble}" for one in several if one.trouble)
     return "\n\n".join(texts)
 
 
@@ -67,32 +68,20 @@ def spread(figures: Sequence[float]) -> str:
 
 def number(value: float) -> str:
     """Three digits that count."""
-    if value >= 100 or value == 0:
+    size = abs(value)
+    if size >= 99.5 or not size:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
+    return f"{value:.3g}" if size >= 1 else f"{value:.2g}"
 
 
 def aligned(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """The first two columns are words, the others figures."""
     rows = [head, *lines]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(head))]
+    words = [column < 2 for column in range(len(head))]
+    rule = ["-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)]
     texts = [
-        "| "
-        + " | ".join(
-            _padded(cell, width, left=column < 2) for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
+        [cell.ljust(width) if word else cell.rjust(width) for cell, width, word in zip(row, widths, words, strict=True)]
         for row in rows
     ]
-    rule = (
-        "| "
-        + " | ".join(
-            "-" * width if column < 2 else "-" * (width - 1) + ":" if width else ":"
-            for column, width in enumerate(widths)
-        )
-        + " |"
-    )
-    return "\n".join([texts[0], rule, *texts[1:]])
-
-
-def _padded(cell: str, width: int, *, left: bool) -> str:
-    return cell.ljust(width) if left else cell.rjust(width)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (texts[0], rule, *texts[1:]))

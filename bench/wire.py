@@ -77,12 +77,17 @@ class Wire:
         """Reads that reply, of many lines, to its end."""
         self._until_reply(0, many_lines=True)
 
-    def take(self, octets: int) -> None:
-        """Reads at most so many of those that have come, for nobody."""
+    def take(self, octets: int) -> int:
+        """Reads at most so many of those that have come, for nobody; how many they were."""
         self.socket.setblocking(False)
+        taken = 0
         with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
-            while octets > 0 and (got := self.socket.recv_into(self._view[: min(octets, len(self._view))])):
-                octets -= got
+            while taken < octets:
+                got = self.socket.recv_into(self._view[: min(octets - taken, len(self._view))])
+                if not got:
+                    raise WrongDataError("closed while it was read slowly")
+                taken += got
+        return taken
 
     def serially(self, commands: Sequence[tuple[bytes, bool]], seconds: float = PATIENCE) -> int:
         """Each command when the one before is answered, for so long; with it stands whether the reply has many lines.

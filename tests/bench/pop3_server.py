@@ -12,7 +12,9 @@ ACCOUNT = Account("ann", "secret")
 
 
 class Pop3Server:
-    """Answers from the messages; `edit` changes a whole reply before it goes out, given the command."""
+    """Answers from the messages. `edit` gets each command with its reply, and gives the reply that goes out; an empty
+    one is followed by the end of the connection.
+    """
 
     def __init__(self, messages: Sequence[bytes], edit: Callable[[bytes, bytes], bytes]) -> None:
         self._messages = messages
@@ -41,8 +43,9 @@ class Pop3Server:
                 self.most_under_way = max(self.most_under_way, len(lines))
                 for line in lines:
                     self.heard.append(line)
-                    wire.sendall(self._edit(line, self._reply(line)))
-                    if line == b"QUIT":
+                    reply = self._edit(line, self._reply(line))
+                    wire.sendall(reply)
+                    if line == b"QUIT" or not reply:
                         return
 
     def _reply(self, line: bytes) -> bytes:
