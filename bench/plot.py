@@ -29,7 +29,9 @@ def plot(run: Run, path: Path) -> None:
         places = figure.subplots(len(sections), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
         for place, (section, results) in zip(places, sections.items(), strict=True):
             _bars(place, section, results)
-        places[-1].set_xlabel("times as good as Dovecot's POP3 in front of IMAP; the stroke is what is owed, and green is kept")
+        places[-1].set_xlabel(
+            "times as good as Dovecot's POP3 in front of IMAP; the stroke is what is owed, and green is kept"
+        )
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 

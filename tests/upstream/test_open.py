@@ -152,7 +152,9 @@ class CancelledTest(NetworkTestCase):
                 if not over:
                     running.deferred.cancel()
                     session.network.settle()
-                    listing = any(not text.startswith(("AUTHENTICATE", "LOGIN", "CAPABILITY")) for text in store.commands)
+                    listing = any(
+                        not text.startswith(("AUTHENTICATE", "LOGIN", "CAPABILITY")) for text in store.commands
+                    )
                     self.assertEqual(session.network.open, int(listing))
                     self.assertIsInstance(running.trouble(), CancelledError, f"{kind}, exchange {exchange}")
                     session.network.wait(61)
