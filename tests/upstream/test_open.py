@@ -136,7 +136,7 @@ class EveryExchangeTest(NetworkTestCase):
 
 
 class CancelledTest(NetworkTestCase):
-    """A client that goes during its login leaves no error for the log, and nothing but a first listing (S31) for long."""
+    """A client that goes during its login leaves no error for the log, and nothing but a first listing (S31)."""
 
     def test_a_login_given_up_at_every_step(self) -> None:
         for kind, (capabilities, delete) in KINDS.items():
