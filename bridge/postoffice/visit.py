@@ -78,7 +78,8 @@ class Visit:
         step = self._walk.step(number, way, here=here, room=ahead.room, pipelined=pipelined)
         if step is NOTHING:
             return held
-        ahead.forget(map(self._uid, step.forget))
+        if step.forget:
+            ahead.forget(map(self._uid, step.forget))
         self._next = step.ask
         if held is not None:
             self._ask_ahead(way)

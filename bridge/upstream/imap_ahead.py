@@ -53,6 +53,7 @@ class ImapAhead:
         connection.ask(FetchBodies(now, part), messages=self).addBoth(self._window_ends)
 
     def awaits(self, uid: Uid) -> bool:
+        self._check()
         return uid in self._held or uid in self._waiting
 
     def take(self, uid: Uid) -> Held | None:

@@ -101,7 +101,7 @@ class RealStage:
 
         self._mailbox = mailbox
         self._reactor = cast("Reactor", reactor)  # a module to mypy
-        self._opener = Opener(self._reactor, Timeouts(), Budget(AHEAD, 4 * AHEAD))
+        self._opener = Opener(self._reactor, Timeouts(), budget=Budget(AHEAD, 4 * AHEAD))
         self._sources: list[Source] = []
 
     def fill(self, messages: Sequence[bytes]) -> None:

@@ -222,7 +222,7 @@ class Contract:
     async def asked_ahead(self, part: int | None = None) -> tuple[Source, dict[int, int], list[int]]:
         """All of them, and time for them to come."""
         source, sizes, uids = await self.full()
-        assert source.ahead.room >= sum(sizes.values())
+        assert source.ahead.room() >= sum(sizes.values())
         source.ahead.ask({Uid(uid): size if part is None else min(size, part) for uid, size in sizes.items()}, part)
         assert all(source.ahead.awaits(Uid(uid)) for uid in uids)
         await self.stage.do(source.search("ALL"))

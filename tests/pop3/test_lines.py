@@ -125,14 +125,14 @@ def test_what_waits_can_be_looked_at_and_thrown_away() -> None:
 
 def test_lines_that_wait_can_be_looked_at_without_being_taken() -> None:
     lines = Lines()
-    assert lines.waiting() == []
+    assert list(lines.waiting()) == []
     lines.receive(b"RETR 1\r\nRETR 2\n\r\nRETR 3\r")
-    assert lines.waiting() == [b"RETR 1", b"RETR 2", b""], "half a line is none"
+    assert list(lines.waiting()) == [b"RETR 1", b"RETR 2", b""], "half a line is none"
     assert lines.bare_line_feeds == 0
     assert taken(lines) == [b"RETR 1", b"RETR 2", b""]
-    assert lines.waiting() == []
+    assert list(lines.waiting()) == []
     lines.receive(b"\n")
-    assert lines.waiting() == [b"RETR 3"]
+    assert list(lines.waiting()) == [b"RETR 3"]
 
 
 @given(st.lists(st.binary(max_size=12)))
@@ -140,5 +140,5 @@ def test_what_waits_is_what_will_be_taken(pieces: list[bytes]) -> None:
     lines = Lines()
     for piece in pieces:
         lines.receive(piece)
-    waiting = lines.waiting()
+    waiting = list(lines.waiting())
     assert waiting == taken(lines)

@@ -76,7 +76,7 @@ class Session:
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
         self.policy = Policy(account.passthrough.delete)
         self.budget = Budget(ahead, 4 * ahead)
-        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), self.budget)
+        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), budget=self.budget)
         self.source: Source = opener.source(
             account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
         )

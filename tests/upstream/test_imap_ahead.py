@@ -80,12 +80,12 @@ class WindowTest(Ahead):
         session = self.opened()
         kept = self.withheld(session)
         session.ask_ahead(1, 2)
-        self.assertEqual(session.source.ahead.room, 0)
+        self.assertEqual(session.source.ahead.room(), 0)
         session.ask_ahead(3)
         self.assertFalse(session.source.ahead.awaits(Uid(3)))
         self.assertEqual(self.asked(session), ["1:2"])
         self.give(session, kept[0])
-        self.assertEqual(session.source.ahead.room, ROOM - 2 * COST)
+        self.assertEqual(session.source.ahead.room(), ROOM - 2 * COST)
         session.ask_ahead(3)
         self.assertTrue(session.source.ahead.awaits(Uid(3)))
 
@@ -105,16 +105,16 @@ class WindowTest(Ahead):
 
     def test_a_session_alone_gets_no_more_than_its_share(self) -> None:
         session = self.opened(ahead=1000)
-        self.assertEqual(session.source.ahead.room, 1000)
+        self.assertEqual(session.source.ahead.room(), 1000)
         session.budget.used = 3000
-        self.assertEqual(session.source.ahead.room, 250)
-        self.assertEqual(Session(with_many(1)).source.ahead.room, 0, "none where none was given")
+        self.assertEqual(session.source.ahead.room(), 250)
+        self.assertEqual(Session(with_many(1)).source.ahead.room(), 0, "none where none was given")
 
     def test_nothing_asked_for_is_no_question(self) -> None:
         session = self.opened()
         session.source.ahead.ask({})
         self.assertEqual(self.asked(session), [])
-        self.assertEqual(session.source.ahead.room, ROOM)
+        self.assertEqual(session.source.ahead.room(), ROOM)
 
     def test_no_connection_is_made_for_a_guess(self) -> None:
         session = Session(with_many(4), ahead=ROOM)
@@ -356,7 +356,7 @@ class ToldTest(Ahead):
             self.assertFalse(session.source.ahead.awaits(Uid(1)), news)
             self.assertIsNone(self.take(session, 2))
             self.assertAllAccountedFor(session)
-            self.assertEqual(session.source.ahead.room, ROOM)
+            self.assertEqual(session.source.ahead.room(), ROOM)
 
     def test_what_comes_in_the_window_behind_such_news_is_as_true_as_ever(self) -> None:
         for news, capabilities in NEWS.items():
