@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from bench.exercises import Exercise, Figures
+from bench.exercises import Exercise, Figures, settle
 from bench.load import list_all
 from bench.mailboxes import EMPTY, HUGE, WALKED
 from bench.peers import Front, Kind, Link
@@ -44,6 +44,7 @@ def stalled(sessions: int) -> Exercise:
         with _fresh(stage, kind, link) as front, contextlib.ExitStack() as open_ones:
             for filled in several:  # what it keeps of each mailbox is no part of this
                 stage.loader.run(list_all, front.door, filled.account, filled.count)
+            settle(stage, front, link)
             before = front.memory()
             for filled in several:
                 wire = open_ones.enter_context(Wire(front.door, window=_WINDOW))

@@ -4,6 +4,7 @@ It reads into one buffer and looks only for the ends of replies; what they hold 
 """
 
 import contextlib
+import functools
 import socket
 import ssl
 import time
@@ -68,10 +69,11 @@ class Wire:
         return bytes(self._view[: self._end])
 
     def first_octets(self, command: bytes) -> None:
-        """Sends the command, and returns when its reply begins."""
+        """Sends the command, and returns when what follows its +OK begins."""
         self._end = 0
         self.socket.sendall(command)
-        self._more()
+        while self._octets.find(b"\r\n", 0, max(0, self._end - 1)) < 0:
+            self._more()
 
     def rest(self) -> None:
         """Reads that reply, of many lines, to its end."""
@@ -176,6 +178,7 @@ def connected(door: Door, window: int = 0) -> socket.socket:
     return tls_context().wrap_socket(wire) if door.tls else wire
 
 
+@functools.cache
 def tls_context() -> ssl.SSLContext:
     """Whose certificate it is does not matter here, and the client is not to spend its time on it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

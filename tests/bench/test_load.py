@@ -50,8 +50,9 @@ def test_a_program_may_ask_twice_about_each_message() -> None:
         lambda reply: reply.replace(b"\r\n.", b"\r\n", 1),
         lambda reply: b"+OK\r\n.\r\n" if reply else b"",
         lambda reply: reply.replace(b"+OK", b"OK+", 1),
+        lambda reply: reply + reply,
     ],
-    ids=["another octet", "too short", "a dot not doubled", "empty", "no +OK"],
+    ids=["another octet", "too short", "a dot not doubled", "empty", "no +OK", "said twice"],
 )
 def test_a_wrong_message_is_an_error(edit: Callable[[bytes], bytes], under_way: int) -> None:
     dots = len(_MESSAGES)

@@ -12,7 +12,7 @@ _OUTCOMES = [
         "retr",
         "No delay",
         [Result(_RETR, {"native": [10.0], "imapc": [1.0, 2.0, 3.0], "popbridge": [4.0, 5.0, 6.0]})],
-        {"imapc": [0.01, 0.02], "popbridge": [0.2, 0.3]},
+        {"native": [0.9], "imapc": [0.01, 0.02], "popbridge": [0.2, 0.3]},
     ),
     Outcome("memory", "No delay", [Result(_MEMORY, {"popbridge": [151.0]})], note="Dovecot is not asked."),
     Outcome("poll", "Far", [], trouble="closed"),
