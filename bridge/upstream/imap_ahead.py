@@ -29,6 +29,7 @@ class ImapAhead:
         self._octets = 0  # of these
         self._waiting: dict[int, int] = {}  # of the window on its way: UIDs and what each may take
         self._expected = 0  # octets of these
+        self._given = 0  # octets of what was read last: a slow client has not taken them yet
         self._counted = 0  # octets that the budget knows of
         self._window = False
         self._part: int | None = None
@@ -57,15 +58,12 @@ class ImapAhead:
         return uid in self._held or uid in self._waiting
 
     def take(self, uid: Uid) -> Held | None:
-        if not self._held:
-            return None
         self._check()
         held = self._held.pop(uid, None)
-        if held is not None:
-            octets = len(held.octets)
-            self._octets -= octets
-            self._counted -= octets
-            self._budget.used -= octets
+        given, self._given = self._given, len(held.octets) if held is not None else 0
+        self._octets -= self._given
+        self._counted -= given
+        self._budget.used -= given
         return held
 
     def arrival(self, uid: Uid) -> "Deferred[None]":
@@ -86,6 +84,7 @@ class ImapAhead:
 
     def drop(self) -> None:
         """Everything, at the end or because the mailbox is another one. What is on its way is read over."""
+        self._given = 0
         self.forget([Uid(uid) for uid in (*self._held, *self._waiting)])
 
     # What comes.
@@ -144,7 +143,7 @@ class ImapAhead:
             self._count()
 
     def _count(self) -> None:
-        """Let the budget know."""
-        now = self._octets + self._expected
+        """Let the budget know, also of what was given, until the client reads on: it is in the memory as before."""
+        now = self._octets + self._expected + self._given
         self._budget.used += now - self._counted
         self._counted = now

@@ -59,6 +59,8 @@ class Ahead(NetworkTestCase):
         return [text.split()[2] for text in session.store.commands if "BODY.PEEK[]" in text]
 
     def assertAllAccountedFor(self, session: Session, left: int = 0) -> None:  # noqa: N802  # as trial's own
+        """When the client has read on, so that what it read last is through."""
+        self.take(session, 10**6)
         self.assertEqual(session.budget.used, left)
 
 
@@ -102,6 +104,18 @@ class WindowTest(Ahead):
         self.give(session, kept[0][head + 20 :])
         self.take(session, 2)
         self.assertAllAccountedFor(session)
+
+    def test_what_is_read_counts_until_the_client_reads_on(self) -> None:
+        """A slow client has not taken it: two hundred of them would hold a message each that nobody counts."""
+        session = self.opened(ahead=30 * COST)
+        session.ask_ahead(1, 2)
+        self.take(session, 1)
+        self.assertEqual(session.budget.used, 2 * COST)
+        self.assertEqual(session.source.ahead.room, 29 * COST, "it may hold as much as ever besides")
+        self.take(session, 2)
+        self.assertEqual(session.budget.used, COST)
+        self.take(session, 4)
+        self.assertEqual(session.budget.used, 0)
 
     def test_a_session_alone_gets_no_more_than_its_share(self) -> None:
         session = self.opened(ahead=1000)
@@ -435,6 +449,13 @@ class EndTest(Ahead):
             self.give(session, kept[0])
             for uid in (1, 2, 3):
                 self.assertIsNotNone(self.take(session, uid))
+            self.take(session, 4)
+
+        def served_to_the_last(session: Session, kept: list[bytes]) -> None:
+            self.give(session, kept[0])
+            for uid in (1, 2, 3):
+                self.take(session, uid)
+            session.source.close()
 
         def forgotten(session: Session, kept: list[bytes]) -> None:
             self.give(session, kept[0])
@@ -445,7 +466,7 @@ class EndTest(Ahead):
             self.assertAllAccountedFor(session)
             self.give(session, kept[0])
 
-        self.assertNothingStays(served, forgotten, on_its_way_forgotten)
+        self.assertNothingStays(served, served_to_the_last, forgotten, on_its_way_forgotten)
 
     def test_however_the_session_ends(self) -> None:
         def closed(session: Session, kept: list[bytes]) -> None:
@@ -478,6 +499,7 @@ class EndTest(Ahead):
             session.network.ends[1].abortConnection()
             session.network.settle()
             self.assertEqual(self.take(session, 1), held(FOUR[0]), "that came before")
+            self.take(session, 4)
 
         def silent(session: Session, kept: list[bytes]) -> None:
             session.network.wait(31)
