@@ -93,6 +93,60 @@ def test_a_large_message_takes_no_memory_however_slowly_it_is_read(
     assert grown < 4 * 1024 * 1024
 
 
+def walking(number: int, octets: int) -> bytes:
+    line = b".%075d\r\n" % number
+    return b"Subject: %d\r\n\r\n" % number + line * max(1, octets // len(line))
+
+
+def test_a_client_that_stops_inside_a_large_message_costs_little(alone: Bridge, dovecot_server: Dovecot) -> None:
+    """It holds one buffer on each side of the bridge, and no message."""
+    sessions = 20
+    mailbox = large(dovecot_server, 25)
+    with contextlib.ExitStack() as held:
+        clients = [held.enter_context(opened(alone.port, mailbox, receive_buffer=8192)) for _ in range(sessions)]
+        growth = Growth(alone)
+        for client in clients:
+            client.send(b"RETR 1\r\n")
+            assert client.line().startswith(b"+OK")
+        Event().wait(1)
+        each = growth.octets() / sessions
+    print(f"{each / 1024:.0f} KiB for each of {sessions} that stopped inside 25 MB")
+    assert each < MEGABYTE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "most"), [(25_000_000, 150), (1_900_000, 200), (300_000, 150)])
+def test_two_hundred_slow_walks_share_what_is_read_ahead(size: int, most: int, tmp_path: Path) -> None:
+    """MiB of the whole process at its peak. What is read ahead may be 64 MiB of it (`read_ahead_total`)."""
+    sessions, seconds = 200, 15.0
+    limits = "service imap {\n process_limit = 500\n}\n"
+    with dovecot(connections=2 * sessions, extra=limits) as server, bridge(tmp_path, upstream=server) as running:
+        mailbox = server.new_mailbox()
+        server.drop_into_maildir(
+            mailbox.user, [walking(number, size if number > 2 else 1000) for number in range(1, 8)]
+        )
+        with contextlib.ExitStack() as held:
+            clients = [held.enter_context(opened(running.port, mailbox, receive_buffer=8192)) for _ in range(sessions)]
+            running.reset_peak()
+            for client in clients:
+                assert len(client.retr(1)) == len(client.retr(2)) == len(walking(1, 1000))
+                client.send(b"RETR 3\r\nRETR 4\r\nRETR 5\r\nRETR 6\r\n")
+                client.sock.setblocking(False)
+            taken, end = 0, monotonic() + seconds
+            while monotonic() < end:
+                for client in clients:
+                    with contextlib.suppress(BlockingIOError):
+                        taken += len(client.sock.recv(8192))
+                Event().wait(0.02)
+            peak = running.memory().peak
+    print(
+        f"{sessions} walks through messages of {size} octets, at {taken / sessions / seconds / 1000:.0f} kB/s each: "
+        f"the process was {peak / 2**20:.0f} MiB at its peak"
+    )
+    assert taken > sessions * 100_000
+    assert peak < most * 2**20
+
+
 @pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_client_that_stops_reading_holds_up_nobody(seconds: float, alone: Bridge, dovecot_server: Dovecot) -> None:
     mailbox = large(dovecot_server, 30)
