@@ -111,7 +111,7 @@ class WindowTest(Ahead):
         session.ask_ahead(1, 2)
         self.take(session, 1)
         self.assertEqual(session.budget.used, 2 * COST)
-        self.assertEqual(session.source.ahead.room, 29 * COST, "it may hold as much as ever besides")
+        self.assertEqual(session.source.ahead.room(), 29 * COST, "it may hold as much as ever besides")
         self.take(session, 2)
         self.assertEqual(session.budget.used, COST)
         self.take(session, 4)
