@@ -94,13 +94,17 @@ def bridge(
 ) -> Iterator[Bridge]:
     """A bridge for the time of the block, with its files in the directory. One that ran there before is gone on with.
 
-    Without config it is started by flags: --pop3, with `tls` also --pop3s, --certificate and --key, and --upstream.
+    Without config, and with arguments, it is started by flags: --pop3, with `tls` also --pop3s, --certificate and --key,
+    and --upstream. Without both, by a file that says the same, and that no IDLE is believed: what a test does to a
+    mailbox is seen at the next poll, not half a second later.
     config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
     port: a mail program knows its mail by the server's address too, so a bridge that is started again keeps it.
     within: a command that becomes the bridge at its end, such as `unshare … --`.
     """
     port = port or free_port()
     tls_port = free_port() if tls or (config and "{tls_port}" in config) else None
+    if config is None and not (arguments or isinstance(upstream, str)):
+        config = _config(upstream, tls)
     if config is None:
         flags = _flags(port, tls_port, upstream, tls)
     else:
@@ -126,6 +130,16 @@ def bridge(
             print(child.text()[-_SHOWN:])
     if not traceback_expected and "Traceback" in child.text():
         raise AssertionError("the bridge logged a traceback:\n" + child.text()[-_SHOWN:])
+
+
+def _config(upstream: Login | None, tls: Certificate | None) -> str:
+    at = "" if upstream is None else f'[[passthrough]]\nupstream = "imap://{upstream.host}:{upstream.port}"\n'
+    listener = f'[[listener]]\npop3 = "{Bridge.host}:{{port}}"\n'
+    if tls is not None:
+        listener += f'pop3s = "{Bridge.host}:{{tls_port}}"\n'
+        # Braces of their own: the text is not a format.
+        listener += f"tls = {{ certificate = '{tls.certificate}', key = '{tls.key}' }}\n"
+    return f"{listener}\n{at}\n[pool]\nbelieve_idle = false\n"
 
 
 def _flags(port: int, tls_port: int | None, upstream: Login | str | None, tls: Certificate | None) -> list[str]:
