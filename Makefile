@@ -16,7 +16,9 @@ BIN = .venv/bin
 ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/sasl.py,bridge/names.py,bridge/secret.py,bridge/violation.py,bridge/events.py
 # In CI a failed test has a second try, and is named as rerun: servers of others now and then lose an answer on a busy
 # machine. A test that needs its second try more than once is to be mended.
-PYTEST = pytest --durations=10 $(if $(CI),--reruns 1) $(TESTS)
+PYTEST = pytest --durations=10 $(if $(CI),--reruns 1) $(if $(TESTS),,-n $(WORKERS) --dist loadfile) $(TESTS)
+# Tests side by side, a file's one after the other: most of them wait. A part that TESTS names runs alone.
+WORKERS = 3
 
 .PHONY: help run test stories soak check lint format bench clean
 
@@ -45,9 +47,7 @@ soak: .venv/with-check ## runs the longest tests, then IMAP users, POP3 sessions
 
 check: lint ## looks at format, style, types and layers, then runs the tests and reports what they covered
 	@sh tests/install/peers.sh test
-	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m $(PYTEST) -m "not slow and not soak"
-	@$(BIN)/coverage combine --quiet
+	$(BIN)/$(PYTEST) --cov --cov-report= -m "not slow and not soak"
 	@$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(ISLANDS)'
 	@$(BIN)/coverage report --skip-covered
 

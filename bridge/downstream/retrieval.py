@@ -121,6 +121,8 @@ class Retrieval:
     def _topped(self, number: MessageNumber, octets: int, *, whole: bool) -> None:
         if whole:
             self._visit.delivered(number, octets, by_top=True)
+        else:
+            self._visit.topped(octets)
         self._host.did.topped += 1
         self._host.did.octets += octets
 

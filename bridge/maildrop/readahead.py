@@ -22,6 +22,14 @@ LARGEST_WINDOW = 16 * 1024 * 1024
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
 
+SMALLEST_PART = 1024
+
+
+def part_for(seen: int) -> int:
+    """How much of each message to ask for where the longest top so far took so many octets; 0: none was read yet."""
+    return min(max(2 * seen, SMALLEST_PART), FIRST_PART) if seen else FIRST_PART
+
+
 MOST_MESSAGES = 1000
 """In one window, however small they are."""
 

@@ -17,7 +17,7 @@ from bridge.maildrop.errors import StateUnavailable, Trouble
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Fingerprint, Memory
-from bridge.maildrop.readahead import FIRST_PART, NOTHING, Walk, Way
+from bridge.maildrop.readahead import NOTHING, Walk, Way, part_for
 from bridge.maildrop.source import Held, Sink, Source
 from bridge.names import MessageNumber, Uid
 from bridge.postoffice.deletions import Deletions, Outcome
@@ -53,6 +53,7 @@ class Visit:
     _left_over: Sequence[Entry] = ()
     _sizes: dict[int, int] = field(factory=dict)
     _read: set[int] = field(factory=set)
+    _longest_top: int = 0
     _next: Mapping[MessageNumber, int] = field(factory=dict)
     _walk: Walk = field(init=False)
     _marks: bool = field(init=False)
@@ -103,7 +104,7 @@ class Visit:
     def _ask_ahead(self, way: Way) -> None:
         asked, self._next = self._next, {}
         if asked:
-            part = FIRST_PART if way is Way.TOPS else None
+            part = part_for(self._longest_top) if way is Way.TOPS else None
             self.source.ahead.ask({self._uid(number): cost for number, cost in asked.items()}, part)
 
     def _uid(self, number: MessageNumber) -> Uid:
@@ -112,7 +113,11 @@ class Visit:
 
     def _cost(self, number: MessageNumber, way: Way) -> int | None:
         size = self.maildrop.readable(number)
-        return FIRST_PART if way is Way.TOPS and size is not None and size > FIRST_PART else size
+        return min(size, part_for(self._longest_top)) if way is Way.TOPS and size is not None else size
+
+    def topped(self, octets: int) -> None:
+        """A top of so many octets went out."""
+        self._longest_top = max(self._longest_top, octets)
 
     def delivered(self, number: MessageNumber, octets: int, *, by_top: bool) -> None:
         """The whole message went out in so many octets, before dot-stuffing."""

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.maildrop.readahead import FIRST_WINDOW, LARGEST_WINDOW, MOST_MESSAGES, Budget, Step, Walk, Way
+from bridge.maildrop.readahead import (
+    FIRST_PART,
+    FIRST_WINDOW,
+    LARGEST_WINDOW,
+    MOST_MESSAGES,
+    Budget,
+    Step,
+    Walk,
+    Way,
+    part_for,
+)
 from bridge.names import MessageNumber
 
 ROOM = 1 << 30
@@ -210,3 +220,16 @@ def test_all_sessions_together_have_a_budget_and_the_last_ones_get_something_too
     assert budget.share(0) == 0
     budget.used = 10_001
     assert budget.share(0) == 0
+
+
+def test_of_each_message_as_much_is_asked_for_as_the_longest_top_so_far_needed_twice() -> None:
+    """A walk over headers does not bring 16 KiB of every message."""
+    assert [part_for(seen) for seen in (0, 1, 511, 600, 8000, 9000, 10**9)] == [
+        FIRST_PART,
+        1024,
+        1024,
+        1200,
+        16_000,
+        FIRST_PART,
+        FIRST_PART,
+    ]

@@ -94,9 +94,9 @@ def bridge(
 ) -> Iterator[Bridge]:
     """A bridge for the time of the block, with its files in the directory. One that ran there before is gone on with.
 
-    Without config, and with arguments, it is started by flags: --pop3, with `tls` also --pop3s, --certificate and --key,
-    and --upstream. Without both, by a file that says the same, and that no IDLE is believed: what a test does to a
-    mailbox is seen at the next poll, not half a second later.
+    Without config, but with arguments, it is started by flags: --pop3, with `tls` also --pop3s, --certificate and
+    --key, and --upstream. Without both, by a file that says the same, and that no IDLE is believed: what a test does to
+    a mailbox is seen at the next poll, not half a second later.
     config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
     port: a mail program knows its mail by the server's address too, so a bridge that is started again keeps it.
     within: a command that becomes the bridge at its end, such as `unshare … --`.
