@@ -172,7 +172,7 @@ def loader() -> Iterator[Loader]:
 
 def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, ConnectionError):  # the one that asks has gone
         while True:
             work, arguments, keywords = connection.recv()
             try:

@@ -42,7 +42,7 @@ class Stage:
             dovecot(format="mdbox", connections=5000, tls=self._certificates.server)
         )
         self.loader: Loader = running.enter_context(loader())
-        self.used = 0
+        self._used = 0
         self._filled: dict[str, Filled] = {}
         self._fronts: dict[tuple[Kind, Link], Front] = {}
         self._relays: dict[Link, Relay] = {}
@@ -88,12 +88,12 @@ class Stage:
 
     def once(self, mail: Mail) -> Filled:
         """A mailbox that nobody has used before, to be deleted from."""
-        self.used += 1
-        return self._fill(mail, f"once{self.used}")
+        self._used += 1
+        return self._fill(mail, f"once{self._used}")
 
-    def until_deleted(self, user: str) -> None:
+    def until_deleted(self, user: str, seconds: float = PATIENCE) -> None:
         """Returns when no message is left but such as are flagged; by then a QUIT may have been answered for long."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         while left := len(Mailbox(self.server, user).uids("UNDELETED")):
             if time.monotonic() > deadline:
                 raise WrongDataError(f"{left} messages of {user} are not deleted")
