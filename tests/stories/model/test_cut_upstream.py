@@ -33,7 +33,7 @@ class Lanes:
         """The exchanges of a session in which nothing fails."""
         [(way, relay), *_] = self.relays.items()
         came = tried(self.world, way, relay, Cut(policy, first, 0, "", None))
-        assert (came.login, came.retrieved) == ("+OK", 2), came
+        assert (came.login, came.retrieved) == ("+OK", 3), came
         assert came.quit.startswith("+OK")
         return came.exchanges
 
