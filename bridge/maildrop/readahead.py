@@ -98,8 +98,9 @@ class Walk:
             room -= self._choose(ask, pipelined(), room, room)
             if self._direction and self._octets * 2 <= self._window:
                 self._guess(ask, room)
-            # Where there is nothing to ask for it is not looked for at each step.
-            self._low = (self._window if ask else self._octets) // 2
+            # Not at each step, where the messages are small or there are no more: whoever pipelines thousands of
+            # commands would have them looked at each time.
+            self._low = min(self._window, self._octets) // 2
         return Step(ask, forget)
 
     def _arrive(self, number: MessageNumber, way: Way, *, here: bool) -> Sequence[MessageNumber]:
@@ -150,12 +151,15 @@ class Walk:
     def _choose(self, ask: dict[MessageNumber, int], numbers: Iterable[MessageNumber], octets: int, room: int) -> int:
         """Add the first of these, as many as fit in so many octets; one at least, if there is room. Octets added."""
         assert self._way is not None
-        added, octets = 0, min(octets, room)
+        added, octets, skipped = 0, min(octets, room), 0
         for number in islice(numbers, MOST_MESSAGES - len(ask)):
             cost = self._cost(number, self._way)
             if cost is None or added + cost > (octets if added else room):
                 break
             if number in self._ahead or number == self._last:
+                skipped += 1
+                if skipped > len(self._ahead) + 1:  # the same few over and over
+                    break
                 continue
             added += cost
             ask[number] = self._ahead[number] = cost

@@ -1,7 +1,7 @@
 """A walk is recognised at its second step, never asks beyond its budget, and forgets what the client went past."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +41,15 @@ class Client:
         return self.most - sum(self.here.values())
 
     def reads(self, number: int, *said: int, way: Way = Way.WHOLE, room: int | None = None) -> Step:
+        return self.step(number, lambda: map(MessageNumber, said), way, room)
+
+    def step(
+        self,
+        number: int,
+        pipelined: Callable[[], Iterable[MessageNumber]],
+        way: Way = Way.WHOLE,
+        room: int | None = None,
+    ) -> Step:
         self.way = way
         here = self.here.pop(number, None) is not None
         step = self.walk.step(
@@ -48,7 +57,7 @@ class Client:
             way,
             here=here,
             room=lambda: self.room if room is None else room,
-            pipelined=lambda: map(MessageNumber, said),
+            pipelined=pipelined,
         )
         for one in step.forget:
             self.here.pop(one, None)
@@ -106,6 +115,24 @@ def test_tiny_messages_come_in_windows_of_bounded_number() -> None:
     client = Client([1] * 5000)
     client.reads(1)
     assert len(client.reads(2).ask) == MOST_MESSAGES
+
+
+def test_whoever_pipelines_a_thousand_commands_has_them_looked_at_a_few_times() -> None:
+    """Not all of them for each: a million looks took twenty seconds."""
+    looks = 0
+
+    def said(*numbers: int) -> Iterator[MessageNumber]:
+        nonlocal looks
+        for number in numbers:
+            looks += 1
+            yield MessageNumber(number)
+
+    walks: tuple[Sequence[int], ...] = (range(1, 2501), [1] * 2500, [1, 5] * 1250, [1, 2, 3] * 800, range(2500, 0, -1))
+    for walk in walks:
+        client, looks = Client([10] * 2500), 0
+        for at, number in enumerate(walk, 1):
+            client.step(number, lambda at=at, walk=walk: said(*walk[at:]))
+        assert looks < 12 * len(walk)
 
 
 def test_a_message_larger_than_the_window_is_read_ahead_if_there_is_room() -> None:
