@@ -7,7 +7,7 @@ no guessing. One window at a time is on its way; the next is asked for when half
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
-from itertools import count, islice
+from itertools import count, islice, takewhile
 
 from attrs import define, field, frozen
 
@@ -132,16 +132,10 @@ class Walk:
         if next(iter(self._ahead), None) == number:
             self._octets -= self._ahead.pop(number)
             return ()
-        if number not in self._ahead:
-            return ()
-        passed = []
-        for one in self._ahead:
-            passed.append(one)
-            if one == number:
-                break
-        for one in passed:
-            self._octets -= self._ahead.pop(one)
-        return tuple(passed[:-1])
+        passed = tuple(takewhile(lambda one: one != number, self._ahead))
+        for one in (*passed, number):
+            self._octets -= self._ahead.pop(one, 0)
+        return passed
 
     def _guess(self, ask: dict[MessageNumber, int], room: int) -> None:
         numbers = count(self._edge + self._direction, self._direction)

@@ -199,6 +199,9 @@ def test_what_was_lost_is_asked_for_again() -> None:
     client.reads(2)
     client.here.clear()
     assert next(iter(client.reads(3).ask)) == 4
+    client.here.clear()
+    step = client.reads(6)
+    assert (list(step.forget)[:3], next(iter(step.ask))) == ([4, 5, 6], 7)
 
 
 def test_without_room_nothing_is_asked_for() -> None:
