@@ -7,7 +7,7 @@ Tolerances beyond the RFCs, by name:
     lf-status-line     a status line that ends in LF without CR (servers that are a script of a few lines)
     any-case-status    +ok and -err (the same)
     challenge-text     a challenge that is not base64, such as "+ Username:"; what matters is whose turn it is
-    unasked-status     a status line that nobody asked for, as most servers say goodbye ("-ERR idle for too long")
+    unasked-err        an -ERR that nobody asked for, as most servers say goodbye ("-ERR idle for too long")
 """
 
 from base64 import b64encode
@@ -175,10 +175,11 @@ class Client:
             self.greeted = True
             return Greeted(read_status(line))
         if not self._in_flight:
+            told = read_status(line)
             self._unasked += 1
-            if self._unasked > _UNASKED_AT_MOST:
-                raise ProtocolViolation("more and more that nobody asked for")
-            return Told(read_status(line))
+            if told.ok or self._unasked > _UNASKED_AT_MOST:
+                raise ProtocolViolation("an answer that nobody asked for")
+            return Told(told)
         command = self._in_flight[0]
         if isinstance(command, Auth) and (line == b"+" or line.startswith(b"+ ")):
             challenge = decode_response(line[2:])

@@ -192,7 +192,9 @@ def test_a_server_that_says_goodbye_unasked() -> None:
         Told(Status(False, text="Disconnected for inactivity."))
     ]
     with pytest.raises(ProtocolViolation, match="nobody asked"):
-        hear(client, b"+OK\r\n" * 10)
+        hear(client, b"-ERR\r\n" * 10)
+    with pytest.raises(ProtocolViolation, match="nobody asked"):
+        hear(greeted(), b"+OK\r\n")
 
 
 def test_a_line_is_not_sent_that_is_two() -> None:
