@@ -4,7 +4,7 @@ The names are its UIDLs. Where it has none, a message is called by a hash of its
 headers: then only messages with the same header cannot be told apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from attrs import define, field, frozen
@@ -27,7 +27,7 @@ LONGEST_HEADER = 256 * 1024
 class Roll:
     """Row by row, in the server's order; the names are distinct."""
 
-    numbers: list[MessageNumber]
+    numbers: Sequence[int]
     sizes: list[int]
     names: list[str]
 
@@ -38,27 +38,34 @@ async def call_roll(connection: Pop3Connection) -> Roll:
         if not answer.status.ok:
             raise UpstreamUnavailable("upstream does not list its messages now", detail=answer.status.text)
     count = read_count(stat.status)
-    sizes = {number: size for number, octets in read_rows(listed.lines) if (size := read_size(octets)) is not None}
-    if count is None or len(sizes) != count:
+    numbers, octets = read_rows(listed.lines)
+    sizes = [size for size in map(read_size, octets) if size is not None]
+    if not len(set(numbers)) == len(sizes) == len(octets) == count:
         raise ListingIncomplete(f"upstream lists {len(sizes)} of {count} messages; try again later")
-    names = await _names(connection, named, sizes)
-    if names.keys() != sizes.keys():
-        both = len(names.keys() & sizes.keys())
-        raise ListingIncomplete(f"upstream names {both} of {count} messages; try again later")
-    return Roll(list(sizes), list(sizes.values()), distinct([names[number] for number in sizes]))
+    return Roll(numbers, sizes, distinct(await _names(connection, named, numbers, sizes)))
 
 
-async def _names(
-    connection: Pop3Connection, named: Answer, sizes: Mapping[MessageNumber, int]
-) -> dict[MessageNumber, str]:
+async def _names(connection: Pop3Connection, named: Answer, numbers: Sequence[int], sizes: Sequence[int]) -> list[str]:
     if named.status.ok:
-        return {number: uidl.decode("latin-1") for number, uidl in read_rows(named.lines)}
+        which, uidls = read_rows(named.lines)
+        return _all_of([uidl.decode("latin-1") for uidl in uidls], which, numbers)
     if "UIDL" in connection.client.capabilities or named.status.code:
         raise UpstreamUnavailable("upstream does not say its UIDLs now", detail=named.status.text)
-    headers = await headers_of(connection, sizes)
-    if sizes and not headers:
+    headers = await headers_of(connection, dict(zip(numbers, sizes, strict=True)))
+    if numbers and not headers:
         raise UpstreamUnsuitable("upstream knows neither UIDL nor TOP: its messages have no lasting names")
-    return {number: _name(header) for number, header in headers.items()}
+    return _all_of([_name(header) for header in headers.values()], list(headers), numbers)
+
+
+def _all_of(names: list[str], which: Sequence[int], numbers: Sequence[int]) -> list[str]:
+    """In the order of the numbers."""
+    if which == numbers:
+        return names
+    known = dict(zip(which, names, strict=True))
+    if known.keys() != set(numbers):
+        both = len(known.keys() & set(numbers))
+        raise ListingIncomplete(f"upstream names {both} of {len(numbers)} messages; try again later")
+    return [known[number] for number in numbers]
 
 
 def _name(header: bytes) -> str:
@@ -67,10 +74,10 @@ def _name(header: bytes) -> str:
     return (known.header or blake2b(header, digest_size=16).digest()).hex()
 
 
-async def headers_of(connection: Pop3Connection, sizes: Mapping[MessageNumber, int]) -> dict[MessageNumber, bytes]:
+async def headers_of(connection: Pop3Connection, sizes: Mapping[int, int]) -> dict[int, bytes]:
     """Of these messages with their sizes; those that the server does not give are missing."""
     headers = {number: _Header() for number in sizes}
-    asked = [connection.ask(Top(number, 0), body=header) for number, header in headers.items()]
+    asked = [connection.ask(Top(MessageNumber(number), 0), body=header) for number, header in headers.items()]
     answers = await together(*asked)
     given = [number for number, answer in zip(headers, answers, strict=True) if answer.status.ok]
     if any(sizes[number] and not headers[number].octets for number in given):

@@ -137,7 +137,7 @@ class Pop3Source:
             if self._turn is not None and self._turn.wanted:
                 raise UpstreamUnavailable("another login of this account waits for the mailbox")
             connection = self._witness()
-            numbers = {self._number(uid): uid for uid in uids[start : start + HEADERS_AT_ONCE]}
+            numbers: dict[int, int] = {self._number(uid): uid for uid in uids[start : start + HEADERS_AT_ONCE]}
             numbers.pop(_GONE, None)
             headers = await headers_of(connection, {number: self._size(uid) for number, uid in numbers.items()})
             names = await self.stable_ids(list(numbers.values()))
@@ -274,7 +274,7 @@ class Pop3Source:
         assert self._listing is not None, "nothing was listed"
         return self._listing
 
-    def _place(self, numbers: Mapping[str, MessageNumber]) -> None:
+    def _place(self, numbers: Mapping[str, int]) -> None:
         self._numbers = array("I", [numbers.get(name, _GONE) for name in self._listed().names])
 
     def _row(self, uid: int) -> int | None:

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.pop3.answers import Status, read_capabilities, read_count, read_rows, read_size, read_status
@@ -41,8 +41,18 @@ def test_how_many_messages_there_are() -> None:
 
 def test_rows_of_a_list_with_what_some_servers_make_of_them() -> None:
     octets = b"1 120\r\n2  whqtswO00WBw418f9t5JxYwZ\r\n 3 a b\r\nx y\r\n4\r\n5 \r\n12345678901 a\r\n6 \xe4\r\n"
-    assert read_rows(octets) == [(1, b"120"), (2, b"whqtswO00WBw418f9t5JxYwZ"), (3, b"a"), (6, b"\xe4")]
-    assert read_rows(b"") == []
+    assert read_rows(octets) == ([1, 2, 3, 6], [b"120", b"whqtswO00WBw418f9t5JxYwZ", b"a", b"\xe4"])
+    assert [list(column) for column in read_rows(b"")] == [[], []]
+
+
+@given(st.lists(st.lists(st.sampled_from([b"1", b"2", b"3", b"a", b"", b"\x0b"]), max_size=4), max_size=4))
+def test_rows_as_nearly_every_server_writes_them_are_read_as_all_others(lines: list[list[bytes]]) -> None:
+    octets = b"".join(b" ".join(line) + b"\r\n" for line in lines)
+    numbers, values = read_rows(octets)
+    whole = [line for line in (line.strip(b" ").split(b" ", 1) for line in octets.split(b"\r\n")) if len(line) == 2]
+    expected = [(int(number), value.split()[0]) for number, value in whole if number.isdigit() and value.split()]
+    assume(b"\x0b" not in octets)
+    assert list(zip(numbers, values, strict=True)) == expected
 
 
 def test_sizes() -> None:
@@ -60,6 +70,6 @@ def test_capabilities_in_any_case() -> None:
 def test_nothing_else_comes_out_of_any_octets(octets: bytes) -> None:
     with contextlib.suppress(ProtocolViolation):
         read_count(read_status(octets))
-    for _, value in read_rows(octets):
+    for value in read_rows(octets)[1]:
         read_size(value)
     read_capabilities(octets)
