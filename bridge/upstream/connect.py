@@ -31,6 +31,10 @@ from bridge.upstream.imap_connection import ImapConnection
 P = TypeVar("P", bound=Protocol)
 
 
+REMEDY = "name its authority with ca =, or pin it with pin ="
+"""For a certificate that is not trusted, in a configuration file."""
+
+
 class _Quiet(Factory):
     """Twisted would log two lines for each connection."""
 
@@ -122,8 +126,7 @@ def explained(trouble: Trouble, upstream: Upstream) -> Trouble:
     """Where TLS ended the connection, say so and what to do: it is no passing trouble."""
     cause = trouble.__cause__
     if isinstance(cause, CertificateRejected):
-        remedy = "name its authority with ca =, or pin it with pin ="
-        return UpstreamUntrusted(f"{place(upstream)} is not trusted: {cause}; {remedy}")
+        return UpstreamUntrusted(f"{place(upstream)} is not trusted: {cause}; {REMEDY}")
     if not isinstance(cause, TlsError):
         return trouble
     reasons = "; ".join(str(entry[2]) for entry in (cause.args[0] if cause.args else ())) or "no reason given"
