@@ -25,7 +25,6 @@ from bridge.maildrop.source import Deletion, Source
 from bridge.names import Uid, UidValidity
 from tests.contracts.fake_source import FakeSource
 from tests.contracts.stages import FakeStage, MemoryStage, Pop3Stage, RealStage, Stage
-from tests.peers.servers.courier import Courier
 from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
 from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC
@@ -433,27 +432,14 @@ class OnDovecot(WithFlags, TestCase):
 
 @pytest.mark.story
 class OnDovecotByPop3(WithNames, TestCase):
+    """Courier lists by file names, in no order that a test could rely on; it has its part in the stories."""
+
     timeout = 60
 
     @pytest.fixture(autouse=True)
     def _take(self, mailbox: Mailbox) -> None:
         assert isinstance(mailbox.server, Dovecot)
         self.stage = RealStage(mailbox, Upstream("pop3", "none", mailbox.host, mailbox.server.pop3_port))
-
-    async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
-        assert isinstance(self.stage, RealStage)
-        await self.stage.rest()
-
-
-@pytest.mark.story
-class OnCourierByPop3(WithNames, TestCase):
-    timeout = 60
-
-    @pytest.fixture(autouse=True)
-    def _take(self, courier_server: Courier) -> None:
-        self.stage = RealStage(
-            courier_server.new_mailbox(), Upstream("pop3", "none", courier_server.host, courier_server.pop3_port)
-        )
 
     async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
         assert isinstance(self.stage, RealStage)

@@ -259,6 +259,45 @@ def test_a_deletion_goes_on_behind_the_clients_back(tmp_path: Path, dovecot_serv
             client.quit()
 
 
+def test_a_move_from_pop3_to_imap_and_back_downloads_nothing_again(tmp_path: Path, dovecot_server: Dovecot) -> None:
+    """What was learned of the messages in one place recognises them in the other, where the entry has a name."""
+    mailbox, port, client = dovecot_server.new_mailbox(), free_port(), PoplibScript()
+    mailbox.seed([letter(n) for n in range(15)])
+    config = """
+[[listener]]
+pop3 = "127.0.0.1:{port}"
+[[passthrough]]
+name = "home"
+upstream = "%s"
+"""
+    pop3 = f"pop3://127.0.0.1:{dovecot_server.pop3_port}"
+    imap = f"imap://127.0.0.1:{dovecot_server.port}"
+    counts, orders = [], []
+    for upstream in (pop3, imap, pop3):
+        with bridge(tmp_path, config=config % upstream, port=port):
+            counts += [len(fetched(client, mailbox, port, tmp_path)) for _ in range(2)]
+            orders.append(uidls(port, mailbox))
+        mailbox.seed([letter(15 + len(orders))])
+    assert counts == [15, 0, 1, 0, 1, 0]
+    assert orders[2][:16] == orders[1]
+    assert orders[1][:15] == orders[0]
+
+
+def test_keep_hides_what_was_deleted_from_this_login_and_deletes_nothing(
+    tmp_path: Path, pop3_server: Dovecot | Courier
+) -> None:
+    mailbox, port = pop3_server.new_mailbox(), free_port()
+    mailbox.seed([letter(n) for n in range(4)])
+    for _ in range(2):
+        with bridge(tmp_path, "--delete", "keep", upstream=f"pop3://127.0.0.1:{pop3_server.pop3_port}", port=port):
+            with opened(port, mailbox) as client:
+                before = client.uidls()
+                client.do("DELE 1")
+                assert client.quit().startswith(b"+OK")
+            assert uidls(port, mailbox) == list(before.values())[1:]
+    assert len(mailbox.uids()) == 4
+
+
 def test_a_second_session_waits_for_the_first_and_is_told_in_the_end(
     running: Bridge, pop3_server: Dovecot | Courier
 ) -> None:

@@ -202,6 +202,7 @@ class SharingTest(Case):
         listing = session.network.start(another.list())
         self.assertFalse(listing.over)
         session.source.close()
+        self.assertEqual(len(session.network.dialled), 1, "the server has not let go of the maildrop yet")
         session.network.settle()
         self.assertEqual(len(listing.result()), 3)
         another.abandon()
