@@ -143,7 +143,8 @@ class Unstuffing:
     def feed(self, octets: bytes) -> bytes:
         """What of the text is certain by now."""
         seam = self._held + octets
-        end = seam.find(_END)
+        # Looking for any dot first is nearly free, and encoded attachments have none.
+        end = seam.find(_END) if b"." in seam else -1
         if end >= 0:
             self.rest = seam[end + len(_END) :]
             through = seam[: end + len(_CRLF)]
@@ -152,7 +153,8 @@ class Unstuffing:
             through, self._held = seam[: len(seam) - held], seam[len(seam) - held :]
         if not through:
             return b""
-        through = through.replace(b"\r\n..", b"\r\n.")
+        if b"." in through:
+            through = through.replace(b"\r\n..", b"\r\n.")
         if not self._begun:
             self._begun = True
             return through[len(_CRLF) :]

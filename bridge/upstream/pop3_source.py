@@ -131,7 +131,10 @@ class Pop3Source:
         return {uid: listing.names[row] for uid in uids if (row := self._row(uid)) is not None}
 
     async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
-        """In the session that is open. What is learned behind QUIT is no reason to let another login wait."""
+        """In the session that is open. What is learned behind QUIT is no reason to let another login wait.
+
+        A login that recognises a mailbox which has moved is rare, and gives way too: the other one does it then.
+        """
         found: dict[int, Fingerprint] = {}
         for start in range(0, len(uids), HEADERS_AT_ONCE):
             if self._turn is not None and self._turn.wanted:
