@@ -105,12 +105,12 @@ class Pop3Source:
         body.start()
 
     async def top(self, uid: Uid, sink: Sink, size: int) -> None:
-        """More and more lines, until the sink has what it wants. A server without TOP sends all of it."""
+        """More and more lines, until the sink has what it wants. Only a server without TOP has to send all of it."""
         known = 0
         for lines in LINES:
             part = Beginning(sink, known)
             answer = await self._fetch(partial(Top, lines=lines), uid, part)
-            whole = not answer.status.ok and known == 0
+            whole = not answer.status.ok and not self._can("TOP")
             if whole:
                 answer = await self._fetch(Retr, uid, part)
             if not answer.status.ok:
@@ -211,6 +211,9 @@ class Pop3Source:
     def _live(self) -> Pop3Connection | None:
         connection = self._connection
         return connection if connection is not None and connection.ended is None else None
+
+    def _can(self, name: str) -> bool:
+        return self._connection is not None and name in self._connection.client.capabilities
 
     def _witness(self) -> Pop3Connection:
         connection = self._live()

@@ -144,11 +144,18 @@ class TopTest(Case):
         self.assertEqual(drop.commands[-3:], ["TOP 2 50", "TOP 2 1000", "TOP 2 100000000"])
 
     def test_a_server_without_top_sends_all_of_it(self) -> None:
-        drop = drop_of(*MAIL, has_top=False)
+        drop = drop_of(*MAIL, has_top=False, capabilities=("USER", "UIDL"))
         session = self.opened(drop)
         self.assertGreaterEqual(len(session.top(2, 500, 100_000)), 500)
         self.assertEqual(drop.commands[-2:], ["TOP 2 50", "RETR 2"])
         self.assertEqual(session.top(1, 10**9, 100), MAIL[0])
+
+    def test_one_that_has_it_and_will_not_now_is_not_asked_for_more(self) -> None:
+        """A message that is read is more than one that is looked at."""
+        drop = drop_of(*MAIL, has_top=False)
+        session = self.opened(drop)
+        self.assertIsInstance(session.topping(1, Taken(10), 100).trouble(), RetrievalRefused)
+        self.assertNotIn("RETR", drop.verbs())
 
 
 class DeletionTest(Case):
