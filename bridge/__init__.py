@@ -1,7 +1,7 @@
-"""Popbridge: a POP3 server for mail that lives in IMAP accounts elsewhere. The map:
+"""Popbridge: a POP3 server for mail that lives in IMAP or POP3 accounts elsewhere. The map:
 
 names, secret, violation, events   the vocabulary everything else speaks
-pop3/                              POP3 on the wire: bytes to commands, replies to bytes
+pop3/                              POP3 on the wire, both halves of a conversation
 imap/                              IMAP on the wire: what we ask, what the server says
 maildrop/                          the model both banks share: listing, numbers, UIDLs, marks
 sasl                               the authentication exchanges, both roles

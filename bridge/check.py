@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 from bridge.check_mailbox import check_mailbox, reached
+from bridge.check_pop3 import capabilities
 from bridge.check_state import look_at_state
 from bridge.config import Config, Endpoint, Listener, PassThrough, Upstream
 from bridge.maildrop.errors import Trouble
@@ -78,19 +79,24 @@ async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Sa
     """Before a login: reachable, trusted, and what it says of itself."""
     upstream = entry.upstream
     try:
-        connection = await reached(config, reactor, entry)
+        ways, others = await _asked(entry, config, reactor)
     except Trouble as trouble:
         say(f"upstream {upstream}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
         return False
-    has = connection.client.capabilities
-    connection.close()
-    ways = sorted(name.removeprefix("AUTH=") for name in has if name.startswith("AUTH="))
-    say(f"upstream {upstream}: answers; login by {', '.join(ways) or 'LOGIN'}; can {_named(has)}")
+    can = ", ".join(others) or "nothing more before the login"
+    say(f"upstream {upstream}: answers; login by {', '.join(ways) or 'LOGIN'}; can {can}")
     announced = {mechanism for listener in config.listeners for mechanism in listener.sasl}
     if announced & BEARER and not BEARER & set(ways):
         say('  it takes no OAuth2 tokens: with sasl = ["PLAIN", "LOGIN"] in the listener, none is offered to programs')
     return True
 
 
-def _named(has: frozenset[str]) -> str:
-    return ", ".join(name for name in OF_INTEREST if name in has) or "nothing more before the login"
+async def _asked(entry: PassThrough, config: Config, reactor: Reactor) -> tuple[list[str], list[str]]:
+    """Ways to log in, and what else of interest there is."""
+    if entry.upstream.protocol == "pop3":
+        return await capabilities(config, reactor, entry)
+    connection = await reached(config, reactor, entry)
+    has = connection.client.capabilities
+    connection.close()
+    ways = sorted(name.removeprefix("AUTH=") for name in has if name.startswith("AUTH="))
+    return ways, [name for name in OF_INTEREST if name in has]

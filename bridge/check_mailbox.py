@@ -10,6 +10,7 @@ from attrs import evolve
 
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory, LoginNotAllowed
+from bridge.check_pop3 import look as look_by_pop3
 from bridge.config import Config, PassThrough
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
@@ -44,6 +45,8 @@ async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes
         say("no [[passthrough]] entry takes this login")
         return False
     try:
+        if account.passthrough.upstream.protocol == "pop3":
+            return await look_by_pop3(account, config, reactor, say, password)
         async with logged_in(config, reactor, account, password) as connection:
             return await _look(account, connection, reactor, say)
     except Trouble as trouble:

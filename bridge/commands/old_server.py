@@ -1,12 +1,9 @@
 """The old POP3 server, while it still runs: what it lists, under which UIDLs, and the headers that tell messages apart.
 
-It reads and changes nothing: UIDL, LIST and TOP n 0, then QUIT without a DELE. It blocks, so it belongs into a thread.
+It reads and changes nothing: UIDL, LIST and TOP n 0, then QUIT without a DELE.
 """
 
-import contextlib
-import poplib
-import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -15,18 +12,25 @@ from attrs import frozen
 
 from bridge.commands.old_message import OldMessage
 from bridge.commands.terminal import CommandRefused, Terminal
+from bridge.config import Timeouts, Upstream
+from bridge.maildrop.errors import CredentialsRefused, Trouble, UpstreamUntrusted
 from bridge.maildrop.fingerprint import fingerprint
 from bridge.maildrop.memory import Fingerprint
+from bridge.pop3.answers import read_rows, read_size
+from bridge.pop3.commands import Command, List, Uidl
+from bridge.sasl import Credentials
 from bridge.secret import Secret
+from bridge.tls import client_context
+from bridge.upstream.connect import REMEDY, Reactor
+from bridge.upstream.pop3_connection import Pop3Connection
+from bridge.upstream.pop3_listing import headers_of
+from bridge.upstream.pop3_opening import connect, log_in
 
-SILENCE = 60.0
-"""Seconds without an answer after which the old server counts as dead; some sort a large mailbox for as long."""
-
-LONGEST_LINE = 1 << 20
-"""Octets. poplib gives up on lines over 2048, and headers of real mail are longer."""
+PATIENCE = Timeouts(upstream_silence=60.0)
+"""Some servers sort a large mailbox for so long before they answer."""
 
 AT_ONCE = 50
-"""TOP commands under way on a server that announces PIPELINING: they fit into every socket's buffer."""
+"""Headers asked for between two words of progress."""
 
 _SECURITY: dict[str, tuple[Literal["none", "starttls", "tls"], int]] = {
     "pop3": ("none", 110),
@@ -66,127 +70,67 @@ def parse_old_server(url: str, ca: Path | None = None) -> OldServer:
     return OldServer(security, host, usual_port if port is None else port, ca)
 
 
-def read_old_server(
-    server: OldServer, login: str, password: Secret, *, headers: bool, terminal: Terminal
+async def read_old_server(
+    server: OldServer, login: str, password: Secret, reactor: Reactor, terminal: Terminal
 ) -> list[OldMessage]:
-    """Everything it lists, in its order; without `headers` UIDLs and sizes alone."""
+    """Everything it lists, in its order. Raises CommandRefused."""
     if any(octet < 0x20 for octet in login.encode() + password.reveal()):
         raise CommandRefused("neither the login nor the password may hold control characters")
-    poplib._MAXLINE = LONGEST_LINE  # type: ignore[attr-defined]  # noqa: SLF001  the only way there is
     try:
-        with contextlib.closing(_connected(server)) as connection:
-            _ask_for_utf8(connection)
-            _log_in(connection, server, login, password)
-            sizes = dict(_numbered(connection.list()[1]))
-            uidls = dict(_numbered(connection.uidl()[1]))
-            prints = _fingerprints(connection, list(uidls), terminal) if headers else {}
-            with contextlib.suppress(OSError, EOFError, poplib.error_proto):
-                connection.quit()
-    except poplib.error_proto as error:
-        if _is_refusal(error):
-            raise CommandRefused(f"{server} refuses: {_words(error)}") from None
-        raise CommandRefused(f"{server} does not speak POP3 to the end: {error}") from None
-    except ssl.SSLCertVerificationError as error:
+        connection = await _connected(server, reactor)
+        try:
+            await log_in(connection, Credentials(login.encode(), password, "USER", bearer=False))
+            messages = await _read(server, connection, terminal)
+        except BaseException:
+            connection.abandon()
+            raise
+    except CredentialsRefused as refused:
+        raise CommandRefused(f"{server} refuses the login {login}: {_words(refused.detail)}") from None
+    except UpstreamUntrusted as trouble:
+        raise CommandRefused(str(trouble).replace(REMEDY, "--old-ca FILE names its authority")) from None
+    except Trouble as trouble:
+        said = f" ({_words(trouble.detail)})" if trouble.detail else ""
+        raise CommandRefused(f"the old server cannot be read: {trouble}{said}") from None
+    connection.close()
+    return messages
+
+
+async def _connected(server: OldServer, reactor: Reactor) -> Pop3Connection:
+    def make() -> Pop3Connection:
+        return Pop3Connection(reactor, silence=PATIENCE.upstream_silence, close_abort=PATIENCE.close_abort, trace=None)
+
+    upstream = Upstream("pop3", server.security, server.host, server.port)
+    return await connect(reactor, upstream, client_context(server.host, ca=server.ca, pin=None), PATIENCE, make)
+
+
+async def _read(server: OldServer, connection: Pop3Connection, terminal: Terminal) -> list[OldMessage]:
+    sizes = {number: read_size(octets) for number, octets in await _rows(server, connection, List())}
+    uidls = await _rows(server, connection, Uidl())
+    prints: dict[int, Fingerprint] = {}
+    numbers = iter([number for number, _ in uidls])
+    done = 0
+    while some := list(islice(numbers, AT_ONCE)):
+        headers = await headers_of(connection, {number: sizes.get(number) or 0 for number in some})
+        prints.update((number, fingerprint(header)) for number, header in headers.items())
+        done += len(some)
+        terminal.progress("headers of the old server", done, len(uidls))
+    if uidls and not prints:
         raise CommandRefused(
-            f"the certificate of {server} is not trusted: {error.verify_message}; --old-ca FILE names its authority"
-        ) from None
-    except (OSError, EOFError) as error:
-        raise CommandRefused(f"{server} cannot be read: {_reason(error)}") from None
+            "the old server gives no headers, so nothing can be recognised; --file takes a list instead"
+        )
     return [
-        OldMessage(uidl=uidl, size=_size(sizes.get(number)), fingerprint=prints.get(number))
-        for number, uidl in uidls.items()
+        OldMessage(uidl=uidl.decode("ascii", "replace"), size=sizes.get(number), fingerprint=prints.get(number))
+        for number, uidl in uidls
     ]
 
 
-def _connected(server: OldServer) -> poplib.POP3:
-    if server.security == "none":
-        return poplib.POP3(server.host, server.port, timeout=SILENCE)
-    context = ssl.create_default_context(cafile=server.ca)
-    if server.security == "tls":
-        return poplib.POP3_SSL(server.host, server.port, timeout=SILENCE, context=context)
-    connection = poplib.POP3(server.host, server.port, timeout=SILENCE)
-    try:
-        connection.stls(context)
-    except BaseException:
-        with contextlib.suppress(OSError):  # after a failed handshake there is no socket to shut down
-            connection.close()
-        raise
-    return connection
+async def _rows(server: OldServer, connection: Pop3Connection, command: Command) -> list[tuple[int, bytes]]:
+    answer = await connection.ask(command)
+    if not answer.status.ok:
+        raise CommandRefused(f"{server} refuses: {_words(answer.status.text)}")
+    return list(zip(*read_rows(answer.lines), strict=True))
 
 
-def _log_in(connection: poplib.POP3, server: OldServer, login: str, password: Secret) -> None:
-    try:
-        connection.user(login)
-        connection.pass_(password.reveal().decode())
-    except poplib.error_proto as error:
-        if not _is_refusal(error):
-            raise
-        raise CommandRefused(f"{server} refuses the login {login}: {_words(error)}") from None
-
-
-def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Some servers put more than one blank between number and value; a line that is neither is passed over."""
-    for line in lines:
-        number, *values = line.split()
-        if number.isdigit() and values:
-            yield int(number), values[0].decode("ascii", "replace")
-
-
-def _fingerprints(connection: poplib.POP3, numbers: list[int], terminal: Terminal) -> dict[int, Fingerprint]:
-    """By number; missing where the server does not give the header."""
-    at_once = AT_ONCE if "PIPELINING" in _capabilities(connection) else 1
-    prints: dict[int, Fingerprint] = {}
-    refusal = ""
-    for start in range(0, len(numbers), at_once):
-        batch = numbers[start : start + at_once]
-        for number in batch:
-            connection._putcmd(f"TOP {number} 0")  # type: ignore[attr-defined]  # noqa: SLF001  top() waits for each
-        for number in batch:
-            try:
-                lines = connection._getlongresp()[1]  # type: ignore[attr-defined]  # noqa: SLF001  the same
-            except poplib.error_proto as error:
-                if not _is_refusal(error):
-                    raise  # what follows a line too long would be taken for an answer
-                refusal = _words(error)
-            else:
-                prints[number] = fingerprint(b"\r\n".join([*lines, b""]))
-        terminal.progress("headers of the old server", start + len(batch), len(numbers))
-    if numbers and not prints:
-        raise CommandRefused(
-            f"the old server gives no headers ({refusal}), so nothing can be recognised; --file takes a list instead"
-        )
-    return prints
-
-
-def _ask_for_utf8(connection: poplib.POP3) -> None:
-    """RFC 6856. Without it Courier 5.0 shows a stand-in for every message that has 8-bit octets in its header."""
-    if "UTF8" in _capabilities(connection):
-        with contextlib.suppress(poplib.error_proto):
-            connection.utf8()
-
-
-def _capabilities(connection: poplib.POP3) -> Mapping[str, object]:
-    try:
-        return connection.capa()
-    except poplib.error_proto:
-        return {}
-
-
-def _size(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 20 else None
-
-
-def _is_refusal(error: poplib.error_proto) -> bool:
-    """A reply that is not +OK, as octets; poplib's own complaints, such as "-ERR EOF", are text."""
-    return isinstance(error.args[0], bytes)
-
-
-def _words(refusal: poplib.error_proto) -> str:
-    text = refusal.args[0].decode("utf-8", "replace")
-    return "".join(c for c in text.removeprefix("-ERR").strip() if c.isprintable())[:200] or "without a reason"
-
-
-def _reason(error: OSError | EOFError) -> str:
-    if isinstance(error, TimeoutError):
-        return f"it did not answer for {SILENCE:.0f} seconds"
-    return getattr(error, "strerror", None) or str(error) or "it closed the connection"
+def _words(text: str) -> str:
+    """Foreign ones, for a terminal."""
+    return "".join(c for c in text if c.isprintable())[:200] or "without a reason"

@@ -1,14 +1,11 @@
 """`popbridge uidl …` as an owner types it: options become values, passwords are asked for, the work is elsewhere."""
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from attrs import evolve, frozen
-from twisted.internet.threads import deferToThreadPool
+from attrs import frozen
 
 from bridge.accounts.account import Account
 from bridge.commands.old_message import OldMessage
@@ -72,17 +69,7 @@ class Old:
         assert password is not None
         if self.server.security == "none":
             click.echo(f"the password goes to {self.server} without encryption", err=True)
-        ending = threading.Event()
-        clock.addSystemEventTrigger("before", "shutdown", ending.set)
-
-        def progress(what: str, done: int, total: int) -> None:
-            if ending.is_set():  # Ctrl-C: the process ends no sooner than its threads
-                raise CommandRefused("given up")
-            terminal.progress(what, done, total)
-
-        heard = evolve(terminal, progress=progress)
-        read = partial(read_old_server, self.server, self.login, password, headers=True, terminal=heard)
-        return await deferToThreadPool(clock, clock.getThreadPool(), read)
+        return await read_old_server(self.server, self.login, password, clock, terminal)
 
 
 @click.group()

@@ -9,7 +9,7 @@ from cryptography import x509
 from bridge.config.notation import is_loopback
 from bridge.config.problems import WrongValue
 from bridge.config.values import Document, Endpoint, Listener, PassThrough
-from bridge.maildrop.uidl import parse_format
+from bridge.maildrop.uidl import UPSTREAM, parse_format
 
 KeyPath = tuple[str | int, ...]
 Finding = tuple[KeyPath, WrongValue]
@@ -25,6 +25,7 @@ def check_listener(listener: Listener) -> Listener:
 
 def check_passthrough(entry: PassThrough) -> PassThrough:
     """The entry, its upstream told whether clear text was accepted."""
+    _check_protocol(entry)
     _check_deletion(entry)
     _check_trust(entry)
     return attrs.evolve(entry, upstream=attrs.evolve(entry.upstream, cleartext=entry.cleartext))
@@ -43,6 +44,33 @@ def contradictions(document: Document) -> Iterator[Finding]:
     yield from _one_name_for_two(document.passthrough)
     if document.state is None:
         yield from _forgotten(document.passthrough)
+
+
+def _check_protocol(entry: PassThrough) -> None:
+    """A POP3 server lists, sends and deletes, and that is all."""
+    if entry.upstream.protocol == "imap":
+        if entry.uidl == UPSTREAM:
+            raise WrongValue("an IMAP server has no UIDLs of its own", remedy="leave uidl out", key="uidl")
+        return
+    if entry.delete not in {"expunge", "keep"}:
+        raise WrongValue(
+            f'delete = "{entry.delete}", but a POP3 server cannot do that',
+            remedy='write delete = "expunge" (the default there) or "keep"',
+            key="delete",
+        )
+    if entry.uidl != UPSTREAM:
+        raise WrongValue("a POP3 upstream has UIDLs of its own, which are kept", remedy="leave uidl out", key="uidl")
+    for key, why in _NOT_BY_POP3.items():
+        if getattr(entry, key) not in (None, False, "never"):
+            raise WrongValue(f"a POP3 server {why}", remedy=f"leave {key} out", key=key)
+
+
+_NOT_BY_POP3 = {
+    "seen": "knows no read and unread messages",
+    "since": "does not say when a message arrived",
+    "search": "cannot search",
+    "login_views": "has one mailbox and no search, and does not say when a message arrived",
+}
 
 
 def _check_deletion(entry: PassThrough) -> None:
@@ -100,11 +128,16 @@ def _check_trust(entry: PassThrough) -> None:
         return
     if entry.ca is not None or entry.pin is not None:
         key = "pin" if entry.ca is None else "ca"
-        raise WrongValue(f"{key} is named, but imap:// has no TLS", remedy="write imaps://…", key="upstream")
+        raise WrongValue(
+            f"{key} is named, but {entry.upstream.scheme}:// has no TLS",
+            remedy=f"write {entry.upstream.scheme}s://…",
+            key="upstream",
+        )
     if not (entry.cleartext or is_loopback(entry.upstream.host)):
         raise WrongValue(
-            f"imap:// would send passwords to {entry.upstream.host} in clear",
-            remedy="write imaps:// or imap+starttls://; where the way there is safe by itself, "
+            f"{entry.upstream.scheme}:// would send passwords to {entry.upstream.host} in clear",
+            remedy=f"write {entry.upstream.scheme}s:// or {entry.upstream.scheme}+starttls://; "
+            "where the way there is safe by itself, "
             "cleartext = true in [[passthrough]] of a configuration file allows it",
             key="upstream",
         )

@@ -14,12 +14,14 @@ from bridge.config.problems import WrongValue
 from bridge.config.values import Endpoint, Upstream
 from bridge.violation import excerpt
 
-_SECURITY: dict[str, tuple[Literal["tls", "starttls", "none"], int]] = {
-    "imaps": ("tls", 993),
-    "imap+starttls": ("starttls", 143),
-    "imap": ("none", 143),
+_SCHEMES: dict[str, tuple[Literal["imap", "pop3"], Literal["tls", "starttls", "none"], int]] = {
+    "imaps": ("imap", "tls", 993),
+    "imap+starttls": ("imap", "starttls", 143),
+    "imap": ("imap", "none", 143),
+    "pop3s": ("pop3", "tls", 995),
+    "pop3+starttls": ("pop3", "starttls", 110),
+    "pop3": ("pop3", "none", 110),
 }
-_LATER_SCHEMES = {"pop3", "pop3s", "pop3+starttls"}
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhdwy]?)")
 A_YEAR = 366 * 86400
@@ -63,19 +65,15 @@ def parse_upstream(text: str) -> Upstream:
         )
     if not separator:
         raise WrongValue(f"{'it' if '@' in text else _shown(text)} is not a URL", write=f"imaps://{_host_guess(text)}")
-    if scheme in _LATER_SCHEMES:
-        raise WrongValue(
-            f"{scheme}:// upstreams are not in this version",
-            remedy=f'if the server also speaks IMAP, write "imaps://{_host_guess(rest)}"',
-        )
-    if scheme not in _SECURITY:
-        raise WrongValue(
-            f"{_shown(scheme)}:// is none of imaps://, imap+starttls://, imap://", write=f"imaps://{_host_guess(rest)}"
-        )
-    security, usual_port = _SECURITY[scheme]
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{name}://" for name in _SCHEMES)
+        raise WrongValue(f"{_shown(scheme)}:// is none of {known}", write=f"imaps://{_host_guess(rest)}")
+    protocol, security, usual_port = _SCHEMES[scheme]
     host, port, parts = _split_authority(scheme, rest)
-    mailbox = _mailbox(parts.path.removeprefix("/"))
-    return Upstream("imap", security, host, usual_port if port is None else port, mailbox)
+    path = parts.path.removeprefix("/")
+    if protocol == "pop3" and path:
+        raise WrongValue("a POP3 server has one mailbox, so none is named", write=f"{scheme}://{_host_guess(rest)}")
+    return Upstream(protocol, security, host, usual_port if port is None else port, _mailbox(path))
 
 
 def is_loopback(host: str) -> bool:

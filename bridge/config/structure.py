@@ -39,7 +39,7 @@ from bridge.config.values import (
     Upstream,
 )
 from bridge.maildrop.searchkeys import check_search
-from bridge.maildrop.uidl import parse_format
+from bridge.maildrop.uidl import UPSTREAM, parse_format
 
 _LATER_KEYS = {
     "account": "logins of the bridge's own are not in this version; use [[passthrough]]",
@@ -107,12 +107,12 @@ def _is_choice(kind: Any) -> bool:
 
 def _table_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     from_table = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True, **_FIELDS.get(kind, {}))
-    check = _CHECKS.get(kind)
+    check, complete = _CHECKS.get(kind), _DEFAULTS.get(kind)
 
     def hook(value: Any, as_type: Any) -> Any:
         if not isinstance(value, dict):
             raise WrongValue("this is a table of keys", remedy="write key = value lines under a [heading] of its own")
-        made = from_table(value, as_type)
+        made = from_table(complete(value) if complete else value, as_type)
         return check(made) if check else made
 
     return hook
@@ -222,6 +222,13 @@ def _uidl(value: Any, _: Any) -> str:
     return str(value)
 
 
+def _as_its_upstream_is(table: dict[str, Any]) -> dict[str, Any]:
+    """What a POP3 upstream can do is another default than what an IMAP server can (S3, S18)."""
+    pop3 = str(table.get("upstream")).strip().startswith("pop3")
+    return {"delete": "expunge", "uidl": UPSTREAM, **table} if pop3 else table
+
+
+_DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {PassThrough: _as_its_upstream_is}
 _CHECKS: dict[type[Any], Callable[[Any], Any]] = {Listener: check_listener, PassThrough: check_passthrough}
 _FIELDS: dict[type[Any], dict[str, Any]] = {
     PassThrough: {

@@ -60,7 +60,7 @@ class Listener:
 class Upstream:
     """One mailbox on one server elsewhere. `cleartext` says that the owner accepts an unprotected way there (S29)."""
 
-    protocol: Literal["imap"]
+    protocol: Literal["imap", "pop3"]
     security: Literal["tls", "starttls", "none"]
     host: str
     port: int
@@ -68,9 +68,13 @@ class Upstream:
     cleartext: bool = False
 
     def __str__(self) -> str:
-        scheme = {"tls": "imaps", "starttls": "imap+starttls", "none": "imap"}[self.security]
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}/{quote(self.mailbox)}"
+        mailbox = f"/{quote(self.mailbox)}" if self.protocol == "imap" else ""
+        return f"{self.scheme}://{host}:{self.port}{mailbox}"
+
+    @property
+    def scheme(self) -> str:
+        return self.protocol + {"tls": "s", "starttls": "+starttls", "none": ""}[self.security]
 
 
 @frozen(kw_only=True)
@@ -85,7 +89,8 @@ class PassThrough:
     name: str | None = None
     users: str = "*"
     login: str = "{user}"  # {user}: the login as typed; {local}: its part before the last @
-    delete: Literal["flag", "expunge", "trash", "archive", "hide", "keep"] = "flag"  # S18
+    # S18; of a POP3 upstream a configuration makes "expunge" the default, and "upstream" that of uidl.
+    delete: Literal["flag", "expunge", "trash", "archive", "hide", "keep"] = "flag"
     trash: str | None = None  # the mailbox where the server names none (RFC 6154)
     archive: str | None = None  # the same
     after: Long | None = None  # what DELE means is carried out so much later

@@ -2,6 +2,7 @@
 
 from bridge.maildrop.errors import (
     CredentialsRefused,
+    MaildropInUse,
     MessageGone,
     MessageMarked,
     NoSuchMessage,
@@ -30,6 +31,8 @@ def _code(trouble: Trouble) -> ResponseCode | None:
     match trouble:
         case NoSuchMessage() | MessageMarked() | MessageGone():
             return None
+        case MaildropInUse():
+            return ResponseCode.IN_USE
         case Trouble(temporary=True):
             return ResponseCode.SYS_TEMP
         case _:

@@ -33,6 +33,13 @@ class LoginsSlowed(UpstreamUnavailable):
     """So many logins failed lately that this one did not even reach upstream (S23)."""
 
 
+class MaildropInUse(Trouble):
+    """Another session has the maildrop open, and a POP3 server opens it for one at a time (RFC 1939, section 4).
+
+    Said only to whoever has proved the password.
+    """
+
+
 class UpstreamUntrusted(Lasting):
     """Upstream did not prove who it is, or would take the password in clear: nothing was sent (S29)."""
 

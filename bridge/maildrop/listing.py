@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from bridge.names import UidValidity
 
-_Column = TypeVar("_Column", "array[int]", bytearray)
+_Column = TypeVar("_Column", "array[int]", bytearray, "list[str]")
 
 
 def _uint32() -> "array[int]":
@@ -30,7 +30,8 @@ class Listing:
 
     `sizes` are RFC822.SIZE as upstream gave them; `dates` INTERNALDATE in epoch seconds, -1 where unknown;
     `hidden` 1 where POP3 must not see the message (S7). `uidnext`, `highestmodseq` (RFC 7162) and `mailbox_id`
-    (RFC 8474) as the server said them when it was complete; 0 and "" where it does not say.
+    (RFC 8474) as the server said them when it was complete; 0 and "" where it does not say. `names`: what the server
+    calls its messages, where it has no UIDs and these are ours (`naming`); empty where it has.
     """
 
     uidvalidity: UidValidity
@@ -41,6 +42,7 @@ class Listing:
     uidnext: int = 0
     highestmodseq: int = 0
     mailbox_id: str = ""
+    names: "list[str]" = field(factory=list)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -73,7 +75,14 @@ class Listing:
 
     def copy(self) -> "Listing":
         """One of its own columns."""
-        return evolve(self, uids=self.uids[:], sizes=self.sizes[:], dates=self.dates[:], hidden=self.hidden[:])
+        return evolve(
+            self,
+            uids=self.uids[:],
+            sizes=self.sizes[:],
+            dates=self.dates[:],
+            hidden=self.hidden[:],
+            names=self.names[:],
+        )
 
     def take(self, rows: Sequence[int]) -> None:
         """Keep only these rows, in this order."""
@@ -81,11 +90,13 @@ class Listing:
         self.sizes = array("Q", [self.sizes[row] for row in rows])
         self.dates = array("q", [self.dates[row] for row in rows])
         self.hidden = bytearray(self.hidden[row] for row in rows)
+        self.names = [self.names[row] for row in rows] if self.names else []
 
     def drop(self, rows: Sequence[int]) -> None:
         """Keep all but these rows, which ascend."""
         self.uids, self.sizes = _without(self.uids, rows), _without(self.sizes, rows)
         self.dates, self.hidden = _without(self.dates, rows), _without(self.hidden, rows)
+        self.names = _without(self.names, rows) if self.names else []
 
 
 def _without(column: _Column, rows: Sequence[int]) -> _Column:

@@ -133,7 +133,10 @@ class Source(Protocol):
         """The UIDs that IMAP's search keys, such as "UNSEEN", find now."""
 
     async def stable_ids(self, uids: Sequence[int]) -> dict[int, str]:
-        """EMAILID (RFC 8474), or X-GM-MSGID in decimal, by UID. UpstreamUnsuitable where the server has neither."""
+        """EMAILID (RFC 8474), X-GM-MSGID in decimal, or the name that a POP3 server gives, by UID.
+
+        UpstreamUnsuitable where the server has none of them.
+        """
 
     async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
         """What these messages are recognised by in a mailbox that was replaced; those that are gone are missing."""

@@ -32,11 +32,16 @@ NAMED = {
 }
 """Compatibility formats by the server that made them (servers' own documentation; see docs/protocols.md)."""
 
-STABLE = ("gmail", "emailid")
-"""Formats made from X-GM-MSGID and from EMAILID (RFC 8474): the id outlives UIDVALIDITY, and every UIDL is stored."""
+UPSTREAM = "upstream"
+"""The UIDLs of a POP3 upstream, as they are where a program can store them."""
+
+STABLE = ("gmail", "emailid", UPSTREAM)
+"""Formats made from X-GM-MSGID, from EMAILID (RFC 8474) and from the UIDLs of a POP3 upstream: the id outlives
+UIDVALIDITY, and every UIDL is stored."""
 
 _FIELD = re.compile(r"(?:0\d\d?)?[dxX]?")
 _FIT = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_VALID = re.compile(rf"[!-~]{{1,{LONGEST}}}")
 
 
 @frozen
@@ -77,7 +82,8 @@ class UidlFormat:
 
     @property
     def needs_store(self) -> bool:
-        return self.stable or not self.has_uidvalidity
+        """Upstream's own are the same without one."""
+        return self.template != UPSTREAM and (self.stable or not self.has_uidvalidity)
 
     @property
     def computed(self) -> str:
@@ -90,6 +96,8 @@ class UidlFormat:
             if not re.fullmatch(r"[0-9]{1,20}", stable_id):
                 raise UpstreamUnsuitable('uidl = "gmail", but upstream gives no ids of Gmail; set another uidl =')
             return f"GmailId{int(stable_id):x}"
+        if self.template == UPSTREAM:
+            return stable_id if _VALID.fullmatch(stable_id) else hashed(stable_id)
         return stable_id if _FIT.fullmatch(stable_id) else hashed(stable_id)
 
     def over(self, uidvalidity: UidValidity, exceptions: Exceptions) -> Uidls:

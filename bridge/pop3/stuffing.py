@@ -1,4 +1,5 @@
 """The way of a message's octets to the mail program: line ends repaired, TOP's part cut out, lines with dots stuffed.
+And the way back, for what a POP3 server upstream sends: `Unstuffing`.
 
 The rules (S11, S13): a bare LF becomes CRLF, a bare CR stays, CR CR LF stays; a missing final CRLF is added; a line
 that begins with a dot gets a second one, also at the very first octet. Since every LF that leaves here ends a line
@@ -12,6 +13,7 @@ from bridge.pop3.replies import TERMINATOR
 
 _CRLF = b"\r\n"
 _HEADER_END = b"\n\r\n"
+_END = _CRLF + TERMINATOR
 
 
 def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
@@ -122,6 +124,41 @@ class MessageOctets:
             return octets
         stuffed = octets.replace(b"\n.", b"\n..")
         return b"." + stuffed if at_line_start and octets.startswith(b".") else stuffed
+
+
+class Unstuffing:
+    """A multi-line reply as it arrives, in chunks of any size; the cuts between them make no difference.
+
+    Lines end in CRLF and in nothing else: a server that takes a bare LF for text does not stuff behind it, and a mail
+    that holds LF, dot, CRLF is not to end there. A single dot before more of a line stays: whoever stuffs sends none
+    (RFC 1939, section 3), and whoever does not has meant it.
+    `rest`: what came behind the terminator; None until that was seen.
+    """
+
+    def __init__(self) -> None:
+        self._held = _CRLF  # a reply begins as if after a line's end
+        self._begun = False
+        self.rest: bytes | None = None
+
+    def feed(self, octets: bytes) -> bytes:
+        """What of the text is certain by now."""
+        seam = self._held + octets
+        # Looking for any dot first is nearly free, and encoded attachments have none.
+        end = seam.find(_END) if b"." in seam else -1
+        if end >= 0:
+            self.rest = seam[end + len(_END) :]
+            through = seam[: end + len(_CRLF)]
+        else:
+            held = next((count for count in range(len(_END) - 1, 0, -1) if seam.endswith(_END[:count])), 0)
+            through, self._held = seam[: len(seam) - held], seam[len(seam) - held :]
+        if not through:
+            return b""
+        if b"." in through:
+            through = through.replace(b"\r\n..", b"\r\n.")
+        if not self._begun:
+            self._begun = True
+            return through[len(_CRLF) :]
+        return through
 
 
 def _with_crlf(octets: bytes) -> bytes:

@@ -291,6 +291,7 @@ def _same(one: Listing, other: Listing) -> bool:
         and one.sizes == other.sizes
         and one.dates == other.dates
         and one.hidden == other.hidden
+        and one.names == other.names
     )
 
 

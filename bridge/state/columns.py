@@ -23,19 +23,26 @@ def pack(columns: "Iterable[array[int] | bytearray]") -> bytes:
 
 
 def pack_listing(listing: Listing) -> bytes:
-    return pack((listing.uids, listing.sizes, listing.dates, listing.hidden))
+    """Names, where there are any, follow the columns, each ended by LF, which none holds."""
+    columns = (listing.uids, listing.sizes, listing.dates, listing.hidden)
+    names = bytearray("".join(f"{name}\n" for name in listing.names), "utf-8")
+    return pack((*columns, names))
 
 
 def unpack_listing(packed: bytes, messages: int, uidvalidity: int) -> Listing:
     """The rows alone; what the server said of the whole mailbox stands elsewhere."""
-    octets = _unpacked(packed, messages * (4 + 8 + 8 + 1))
-    sizes_at, dates_at, hidden_at = messages * 4, messages * 12, messages * 20
+    sizes_at, dates_at, hidden_at, names_at = messages * 4, messages * 12, messages * 20, messages * 21
+    octets = _unpacked(packed, names_at, named=True)
+    names = bytes(octets[names_at:]).decode("utf-8", "replace").split("\n")[:-1]
+    if len(octets) > names_at and len(names) != messages:
+        raise damaged(f"{len(names)} names where {messages} belong")
     return Listing(
         UidValidity(uidvalidity),
         uids=_column("I", octets[:sizes_at]),
         sizes=_column("Q", octets[sizes_at:dates_at]),
         dates=_column("q", octets[dates_at:hidden_at]),
-        hidden=bytearray(octets[hidden_at:]),
+        hidden=bytearray(octets[hidden_at:names_at]),
+        names=names,
     )
 
 
@@ -52,12 +59,12 @@ def unsigned(number: int) -> int:
     return number % U64
 
 
-def _unpacked(packed: bytes, length: int) -> memoryview:
+def _unpacked(packed: bytes, length: int, *, named: bool = False) -> memoryview:
     try:
         octets = zlib.decompress(packed)
     except zlib.error as error:
         raise damaged(str(error)) from error
-    if len(octets) != length:
+    if len(octets) != length and not (named and len(octets) > length):
         raise damaged(f"{len(octets)} octets where {length} belong")
     return memoryview(octets)
 

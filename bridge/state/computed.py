@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from bridge.maildrop.uidl import parse_format
+from bridge.maildrop.uidl import UPSTREAM, parse_format
 from bridge.names import UidValidity
 
 S = TypeVar("S")
@@ -126,5 +126,7 @@ def _fits(wish: Wish[S], owner: Owner[S], uid: int, *, carried: bool) -> bool:
     if owner.source != wish.source:
         return False
     if owner.incarnation == wish.incarnation:
-        return owner.uid == uid
+        # A POP3 server that shows a UIDL again shows the same message, which is back (RFC 1939, section 7).
+        back = not owner.present and wish.own.template == UPSTREAM
+        return owner.uid == uid or back
     return carried and owner.incarnation == wish.before and owner.present

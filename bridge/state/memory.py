@@ -142,7 +142,12 @@ class MemoryStore:
         kept = listing if news.columns else old.listing
         source.memory = evolve(
             memory,
-            listing=evolve(listing, uids=kept.uids[:], sizes=kept.sizes[:], dates=kept.dates[:], hidden=kept.hidden[:]),
+            listing=evolve(
+                kept.copy(),
+                uidnext=listing.uidnext,
+                highestmodseq=listing.highestmodseq,
+                mailbox_id=listing.mailbox_id,
+            ),
             learned_to=old.learned_to,
         )
 

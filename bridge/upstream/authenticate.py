@@ -25,7 +25,7 @@ NOT_CONNECTED = "authenticated but not connected"
 
 async def log_in(connection: ImapConnection, credentials: Credentials) -> None:
     """Authenticate; afterwards the capabilities of the logged-in state are known. May raise any Trouble."""
-    connection.hide(_forms(credentials))
+    connection.hide(forms(credentials))
     answer = await _offer(connection, credentials)
     if not answer.ok:
         raise _refusal(answer.status)
@@ -83,7 +83,7 @@ def _refusal(status: Status) -> Trouble:
     return CredentialsRefused("user name or password is wrong", detail=status.text)
 
 
-def _forms(credentials: Credentials) -> tuple[str, ...]:
+def forms(credentials: Credentials) -> tuple[str, ...]:
     """How the secret may look in a line of ours that the server quotes: plain, quoted, base64; the longest first."""
     secret = credentials.secret.reveal()
     forms = {secret, secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"'), b64encode(secret)}

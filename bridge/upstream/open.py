@@ -9,6 +9,7 @@ from bridge.config import Timeouts
 from bridge.imap.quirks import Quirk, ignore
 from bridge.maildrop.errors import CredentialsRefused
 from bridge.maildrop.readahead import Budget
+from bridge.maildrop.source import Source
 from bridge.sasl import Credentials
 from bridge.tls import client_context
 from bridge.upstream.authenticate import log_in
@@ -17,6 +18,11 @@ from bridge.upstream.imap_connection import ImapConnection, Trace
 from bridge.upstream.imap_source import ImapSource
 from bridge.upstream.mooring import NONE, Mooring
 from bridge.upstream.pool import ConnectionPool
+from bridge.upstream.pop3_connection import Pop3Connection
+from bridge.upstream.pop3_opening import connect as connect_pop3
+from bridge.upstream.pop3_opening import log_in as log_in_pop3
+from bridge.upstream.pop3_source import Pop3Source
+from bridge.upstream.turns import Turns
 
 
 class Opener:
@@ -33,6 +39,7 @@ class Opener:
         self._timeouts = timeouts
         self._pool = pool
         self._budget = budget
+        self._turns = Turns(reactor)
 
     def source(
         self,
@@ -41,8 +48,10 @@ class Opener:
         *,
         trace: Trace | None = None,
         on_quirk: Callable[[Quirk], None] = ignore,
-    ) -> ImapSource:
+    ) -> Source:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
+        if account.passthrough.upstream.protocol == "pop3":
+            return self._pop3_source(account, credentials, trace)
         pool, mooring = self._pool, NONE
         if pool is not None:
             mooring = Mooring(pool, pool.berth(account, credentials), trace, on_quirk)
@@ -88,3 +97,27 @@ class Opener:
             connection.abandon()
             raise
         return connection
+
+    def _pop3_source(self, account: Account, credentials: Credentials, trace: Trace | None) -> Source:
+        settings = account.passthrough
+        sent = evolve(credentials, login=account.login)
+        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+
+        def make() -> Pop3Connection:
+            return Pop3Connection(
+                self._reactor,
+                silence=self._timeouts.upstream_silence,
+                close_abort=self._timeouts.close_abort,
+                trace=trace,
+            )
+
+        async def reach() -> Pop3Connection:
+            connection = await connect_pop3(self._reactor, settings.upstream, tls, self._timeouts, make)
+            try:
+                await log_in_pop3(connection, sent)
+            except BaseException:
+                connection.abandon()
+                raise
+            return connection
+
+        return Pop3Source(lambda: self._turns.take(account.place, sent.secret), reach, self._reactor)

@@ -1,11 +1,13 @@
 """Waiting for several answers at once, so that none of them fails unheard."""
 
+from typing import TypeVar
+
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
-from bridge.upstream.imap_connection import Answer
+T = TypeVar("T")
 
 
-async def together(*asked: "Deferred[Answer]") -> "list[Answer]":
+async def together(*asked: "Deferred[T]") -> "list[T]":
     """All answers in their order, or the Trouble that ended them."""
     try:
         return await gatherResults(asked, consumeErrors=True)

@@ -1,9 +1,9 @@
-"""An old POP3 server in a thread, as faulty as a test wants it."""
+"""An old POP3 server in a thread, for commands in processes of their own; and a terminal for those that are not."""
 
 import contextlib
 import socketserver
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import define, field
 
@@ -12,17 +12,14 @@ from bridge.commands.terminal import Terminal
 
 @define
 class Script:
-    """Messages as (UIDL, whole octets); `says` overrides the answer to a line."""
+    """Messages as (UIDL, whole octets)."""
 
     messages: Sequence[tuple[str, bytes]] = ()
-    says: Mapping[str, bytes] = field(factory=dict)
     pipelining: bool = True
     heard: list[str] = field(factory=list)
     port: int = 0
 
     def answer(self, line: str) -> bytes:
-        if line in self.says:
-            return self.says[line]
         verb, *words = line.split()
         match verb:
             case "CAPA":
@@ -52,7 +49,7 @@ def old_pop3_server(script: Script) -> Iterator[Script]:
                 script.heard.append(said)
                 answer = script.answer(said)
                 self.wfile.write(answer)
-                if not answer or said == "QUIT":
+                if said == "QUIT":
                     return
 
     with socketserver.TCPServer(("127.0.0.1", 0), Session) as server:

@@ -77,7 +77,7 @@ HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_h
 
 
 def test_ctrl_c_ends_the_reading_of_a_large_mailbox(tmp_path: Path) -> None:
-    """Its thread has many headers before it still."""
+    """It has many headers before it still."""
     script = Script([(f"u{n}", b"Subject: %d\r\n\r\n" % n) for n in range(100_000)], pipelining=False)
     with old_pop3_server(script) as old:
         arguments = ("uidl", "import", *FLAGS, "ann", "--from", f"pop3://127.0.0.1:{old.port}")

@@ -80,6 +80,7 @@ def test_without_a_store_nothing_is_promised_that_must_be_remembered() -> None:
         ENTRY, delete="keep", since=60.0, newest=5, search="UNSEEN", login_views=True, uidl="courier-old"
     )
     assert forgotten(plain) == []
+    assert forgotten(attrs.evolve(ENTRY, uidl="upstream")) == [], "they are the same tomorrow"
     assert forgotten(demanding, Path("x")) == []
     assert forgotten(demanding) == ["delete", "since", "newest", "search", "login_views", "uidl"]
     assert forgotten(attrs.evolve(ENTRY, after=60.0, purge=60.0)) == ["after", "purge"]

@@ -31,6 +31,7 @@ pop3 = "127.0.0.1:1110"
 [[passthrough]]
 upstream = "imaps://imap.example.org"
 """
+BY_POP3 = '[[listener]]\npop3 = "127.0.0.1:1110"\n[[passthrough]]\nupstream = "pop3s://pop.example.org"\n'
 LISTENER = '[[listener]]\npop3 = "127.0.0.1:1110"\n'
 PASSTHROUGH = '[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
 
@@ -111,12 +112,27 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
         "imaps://example.org",
     ),
     (
-        LISTENER + '[[passthrough]]\nupstream = "pop3s://pop.example.org"',
+        LISTENER + '[[passthrough]]\nupstream = "pop3s://pop.example.org/INBOX"',
         4,
         "passthrough.upstream",
-        "not in this version",
-        "imaps://",
+        "one mailbox",
+        "pop3s://pop.example.org",
     ),
+    (
+        LISTENER + '[[passthrough]]\nupstream = "pop3://pop.example.org"',
+        4,
+        "passthrough.upstream",
+        "in clear",
+        "pop3s:// or pop3+starttls://",
+    ),
+    (BY_POP3 + 'pin = "x"', 5, "passthrough.pin", "not a SHA-256", "openssl"),
+    (BY_POP3 + 'delete = "flag"', 5, "passthrough.delete", "cannot do that", '"expunge"'),
+    (BY_POP3 + 'uidl = "dovecot"', 5, "passthrough.uidl", "of its own", "leave uidl out"),
+    (BY_POP3 + 'seen = "retrieved"', 5, "passthrough.seen", "read and unread", "leave seen out"),
+    (BY_POP3 + 'since = "7d"', 5, "passthrough.since", "when a message arrived", "leave since out"),
+    (BY_POP3 + 'search = "UNSEEN"', 5, "passthrough.search", "cannot search", "leave search out"),
+    (BY_POP3 + "login_views = true", 5, "passthrough.login_views", "one mailbox", "leave login_views out"),
+    (GOOD + 'uidl = "upstream"', 7, "passthrough.uidl", "no UIDLs of its own", "leave uidl out"),
     (LISTENER + '[[passthrough]]\nupstream = "auto"', 4, "passthrough.upstream", "searches", "imaps://"),
     (
         LISTENER + '[[passthrough]]\nupstream = "imaps://ann:pw@h.example"',
@@ -405,3 +421,13 @@ def test_a_mistake_shared_by_all_listeners_is_said_once() -> None:
         flags(pop3=[":1", ":2"], pop3s=[":3"], upstream=["imaps://h"], certificate=str(EXAMPLE))
 
     assert len(caught.value.problems) == 1
+
+
+def test_a_pop3_upstream_deletes_what_is_deleted_and_has_its_own_uidls(tmp_path: Path) -> None:
+    """Other defaults than those of IMAP, and the same where somebody writes them."""
+    written = BY_POP3 + 'delete = "keep"\nuidl = "upstream"'
+    for text, delete in ((BY_POP3, "expunge"), (written, "keep")):
+        [entry] = loaded(tmp_path, text).passthrough
+        assert (entry.upstream.protocol, entry.delete, entry.uidl) == ("pop3", delete, "upstream")
+    [entry] = flags(pop3=["127.0.0.1:1110"], upstream=["pop3+starttls://pop.example.org"]).passthrough
+    assert (entry.delete, entry.uidl, entry.upstream.port) == ("expunge", "upstream", 110)

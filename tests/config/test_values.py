@@ -28,5 +28,7 @@ def test_what_is_shown_can_be_written_again() -> None:
         Upstream("imap", "tls", "imap.example.org", 993),
         Upstream("imap", "starttls", "::1", 143, "Archive/2024"),
         Upstream("imap", "none", "127.0.0.1", 10143, "Größe 100%? #1"),
+        Upstream("pop3", "tls", "pop.example.org", 995),
+        Upstream("pop3", "starttls", "::1", 110),
     ):
         assert parse_upstream(str(upstream)) == upstream

@@ -1,6 +1,7 @@
 """What every Source keeps, the fake one included: tests of what stands downstream may believe the fake.
 
-The same promises are held against the fake, against `ImapSource` on a server in memory, and on a real Dovecot.
+The same promises are held against the fake, against `ImapSource` and `Pop3Source` on servers in memory, and on a real
+Dovecot. What needs flags, searches, or others who change the mailbox under an open session is not for POP3.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import ClassVar
 import pytest
 from twisted.trial.unittest import TestCase
 
+from bridge.config import Upstream
 from bridge.maildrop.errors import (
     MailboxReplaced,
     MessageGone,
@@ -17,11 +19,13 @@ from bridge.maildrop.errors import (
     UpstreamUnsuitable,
 )
 from bridge.maildrop.fingerprint import fingerprint
+from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Held, Source
 from bridge.names import Uid, UidValidity
 from tests.contracts.fake_source import FakeSource
-from tests.contracts.stages import FakeStage, MemoryStage, RealStage, Stage
+from tests.contracts.stages import FakeStage, MemoryStage, Pop3Stage, RealStage, Stage
+from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
 from tests.upstream.mailserver import BARE, DOVECOT, QRESYNC
 from tests.upstream.session import Taken, mail
@@ -35,7 +39,6 @@ class Contract:
 
     stage: Stage
     messages: Sequence[bytes] = MAIL
-    expunges: ClassVar[bool] = True
 
     async def opened(self) -> tuple[Source, dict[int, int]]:
         """A source that has listed, and the sizes by UID."""
@@ -68,16 +71,14 @@ class Contract:
 
     async def test_uids_and_uidvalidity_stay_from_session_to_session(self) -> None:
         self.stage.fill(self.messages)
-        listings = [await self.stage.do(self.stage.source().list()) for _ in range(2)]
+        listings = []
+        for _ in range(2):
+            source = self.stage.source()
+            listings.append(await self.stage.do(source.list()))
+            source.close()
+            await self.stage.settle()
         assert listings[0].uids == listings[1].uids
         assert listings[0].uidvalidity == listings[1].uidvalidity > 0
-
-    async def test_what_others_have_marked_is_hidden(self) -> None:
-        _, _, uids = await self.full()
-        self.stage.flag(uids[1], "\\Deleted")
-        listing = await self.stage.do(self.stage.source().list())
-        assert list(listing.uids) == uids
-        assert list(listing.visible().uids) == [uids[0], *uids[2:]]
 
     async def test_a_message_octet_for_octet_and_begun_once(self) -> None:
         source, sizes, uids = await self.full()
@@ -118,6 +119,46 @@ class Contract:
         await self.stage.do(source.stream(Uid(uids[0]), taken, sizes[uids[0]]))
         assert taken.octets == self.messages[0]
 
+    async def test_nothing_is_deleted_without_the_word(self) -> None:
+        source, sizes, uids = await self.full()
+        await self.stage.do(source.stream(Uid(uids[0]), Taken(), sizes[uids[0]]))
+        source.abandon()
+        await self.stage.settle()
+        listing = await self.stage.do(self.stage.source().list())
+        assert list(listing.visible().uids) == uids
+
+    async def test_a_source_says_whether_its_connection_has_held_since_it_listed(self) -> None:
+        source = self.stage.source()
+        self.addCleanup(source.abandon)  # type: ignore[attr-defined]  # the test case's
+        held = [source.unbroken]
+        await self.stage.do(source.list())
+        held.append(source.unbroken)
+        source.abandon()
+        held.append(source.unbroken)
+        assert held == [False, True, False]
+
+    async def test_ending_never_fails(self) -> None:
+        never_opened = self.stage.source()
+        for source in (never_opened, (await self.opened())[0]):
+            source.close()
+            source.abandon()
+            source.close()
+            source.abandon()
+            await self.stage.settle()
+
+
+class WithFlags(Contract):
+    """What an IMAP server can do besides."""
+
+    expunges: ClassVar[bool] = True
+
+    async def test_what_others_have_marked_is_hidden(self) -> None:
+        _, _, uids = await self.full()
+        self.stage.flag(uids[1], "\\Deleted")
+        listing = await self.stage.do(self.stage.source().list())
+        assert list(listing.uids) == uids
+        assert list(listing.visible().uids) == [uids[0], *uids[2:]]
+
     async def test_a_deletion_is_of_these_and_no_others(self) -> None:
         source, _, uids = await self.full()
         assert await self.stage.do(source.delete([uids[0], uids[2]], Policy.FLAG)) == Deletion(2)
@@ -142,13 +183,6 @@ class Contract:
         stay = {2: False, 3: False, 4: True} if self.expunges else {1: True, 2: False, 3: False, 4: True}
         assert {uid: look.deleted for uid, look in looks.items()} == stay
 
-    async def test_nothing_is_deleted_without_the_word(self) -> None:
-        source, sizes, uids = await self.full()
-        await self.stage.do(source.stream(Uid(uids[0]), Taken(), sizes[uids[0]]))
-        source.abandon()
-        listing = await self.stage.do(self.stage.source().list())
-        assert list(listing.visible().uids) == uids
-
     async def test_what_is_known_changes_nothing_but_what_is_asked(self) -> None:
         """S6: after whatever others did; and what is known stays as it is."""
         self.stage.fill(self.messages)
@@ -167,16 +201,6 @@ class Contract:
             assert known == before
             assert (again.uids, again.sizes, again.dates) == (fresh.uids, fresh.sizes, fresh.dates)
             assert (again.hidden, again.uidvalidity, again.uidnext) == (fresh.hidden, fresh.uidvalidity, fresh.uidnext)
-
-    async def test_a_source_says_whether_its_connection_has_held_since_it_listed(self) -> None:
-        source = self.stage.source()
-        self.addCleanup(source.abandon)  # type: ignore[attr-defined]  # the test case's
-        held = [source.unbroken]
-        await self.stage.do(source.list())
-        held.append(source.unbroken)
-        source.abandon()
-        held.append(source.unbroken)
-        assert held == [False, True, False]
 
     async def test_a_look_shows_messages_as_they_are_now(self) -> None:
         source, sizes, uids = await self.full()
@@ -285,21 +309,84 @@ class Contract:
             await self.stage.do(source.stream(Uid(uid), taken, sizes[uid]))
             assert taken.octets == octets
 
-    async def test_ending_never_fails(self) -> None:
-        never_opened = self.stage.source()
-        for source in (never_opened, (await self.opened())[0], (await self.opened())[0]):
-            source.close()
-            source.abandon()
-            source.close()
-            source.abandon()
+
+class WithNames(Contract):
+    """What a POP3 server does in another way: a session has its snapshot, and messages have names."""
+
+    async def list_again(self, known: Listing | None = None) -> Listing:
+        source = self.stage.source()
+        listing = await self.stage.do(source.list(known))
+        source.close()
+        await self.stage.settle()
+        return listing
+
+    async def test_a_deletion_is_of_these_and_no_others(self) -> None:
+        source, sizes, uids = await self.full()
+        known = await self.stage.do(source.list())
+        assert await self.stage.do(source.delete([uids[0], uids[2]], Policy.EXPUNGE)) == Deletion(2)
+        listing = await self.list_again(known)
+        assert list(listing.uids) == [uids[1], uids[3]]
+        assert list(listing.sizes) == [sizes[uids[1]], sizes[uids[3]]]
+
+    async def test_a_deletion_again_and_of_what_is_gone_is_done(self) -> None:
+        source, _, uids = await self.full()
+        for _ in range(2):
+            assert await self.stage.do(source.delete(uids[:2], Policy.EXPUNGE)) == Deletion(2)
+            assert sorted(await self.stage.do(source.look(uids))) == uids[2:]
+
+    async def test_nothing_is_deleted_before_somebody_has_looked(self) -> None:
+        source, _, uids = await self.full()
+        source.abandon()
+        await self.stage.settle()
+        try:
+            await self.stage.do(source.delete(uids[:1], Policy.EXPUNGE))
+        except UpstreamUnavailable:
+            pass
+        else:
+            raise AssertionError("it deletes what nobody has seen")
+
+    async def test_what_is_known_keeps_its_uid_and_what_is_new_gets_another(self) -> None:
+        self.stage.fill(self.messages)
+        known = await self.list_again()
+        self.stage.remove(known.uids[1])
+        self.stage.fill([mail("new"), mail("newer", 3000)])
+        before = known.copy()
+        again = await self.list_again(known)
+        assert known == before
+        assert list(again.uids) == [1, 3, 4, 5, 6]
+        assert [again.names[0], *again.names[1:3]] == [known.names[0], *known.names[2:]]
+        assert again.uidnext == 7
+        assert again == await self.list_again(again)
+
+    async def test_a_fingerprint_is_the_messages_own_and_names_are_lasting(self) -> None:
+        source, _, uids = await self.full()
+        names = await self.stage.do(source.stable_ids(uids))
+        found = await self.stage.do(source.fingerprints(uids))
+        assert len(set(names.values())) == 4
+        assert found == {uid: fingerprint(octets, names[uid]) for uid, octets in zip(uids, self.messages, strict=True)}
+
+    async def test_what_a_pop3_server_cannot_do_is_refused(self) -> None:
+        source, _, uids = await self.full()
+        assert all(source.refusal(policy) for policy in Policy if policy not in {Policy.EXPUNGE, Policy.KEEP})
+        refused = await self.stage.do(source.delete(uids, Policy.FLAG))
+        assert (refused.left, refused.temporary) == (frozenset(uids), False)
+        assert await self.stage.do(source.purge(uids)) == Deletion(4)
+        await self.stage.do(source.mark_seen(uids))
+        try:
+            await self.stage.do(source.search("ALL"))
+        except UpstreamUnsuitable:
+            pass
+        else:
+            raise AssertionError("it searches")
+        assert sorted(await self.stage.do(source.look(uids))) == uids
 
 
-class OnTheFake(Contract, TestCase):
+class OnTheFake(WithFlags, TestCase):
     def setUp(self) -> None:
         self.stage = FakeStage()
 
 
-class OnAServerInMemory(Contract, TestCase):
+class OnAServerInMemory(WithFlags, TestCase):
     capabilities: ClassVar[str] = DOVECOT
 
     def setUp(self) -> None:
@@ -388,13 +475,45 @@ class OnABareServerInMemory(OnAServerInMemory):
     expunges = False
 
 
+class OnAPop3ServerInMemory(WithNames, TestCase):
+    def setUp(self) -> None:
+        self.stage = Pop3Stage()
+
+    def tearDown(self) -> None:
+        assert isinstance(self.stage, Pop3Stage)
+        self.stage.rest()
+
+
+class OnABarePop3ServerInMemory(OnAPop3ServerInMemory):
+    """Neither CAPA nor UIDL nor pipelining."""
+
+    def setUp(self) -> None:
+        self.stage = Pop3Stage(capabilities=None, has_uidl=False)
+
+
 @pytest.mark.story
-class OnDovecot(Contract, TestCase):
+class OnDovecot(WithFlags, TestCase):
     timeout = 60
 
     @pytest.fixture(autouse=True)
     def _take(self, mailbox: Mailbox) -> None:
         self.stage = RealStage(mailbox)
+
+    async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
+        assert isinstance(self.stage, RealStage)
+        await self.stage.rest()
+
+
+@pytest.mark.story
+class OnDovecotByPop3(WithNames, TestCase):
+    """Courier lists by file names, in no order that a test could rely on; it has its part in the stories."""
+
+    timeout = 60
+
+    @pytest.fixture(autouse=True)
+    def _take(self, mailbox: Mailbox) -> None:
+        assert isinstance(mailbox.server, Dovecot)
+        self.stage = RealStage(mailbox, Upstream("pop3", "none", mailbox.host, mailbox.server.pop3_port))
 
     async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
         assert isinstance(self.stage, RealStage)

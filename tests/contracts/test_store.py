@@ -13,6 +13,7 @@ from attrs import evolve
 from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.journal import Stage
 from bridge.maildrop.memory import Issued, Moves, News, Viewing
+from bridge.maildrop.uidl import UPSTREAM
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state.store import Overtaken, UidlTaken
 from tests.contracts.stores import (
@@ -60,6 +61,28 @@ class Listings(Contract):
         stored = await self.store.remember(ALICE, made, News(given={2: "two", 3: "!three~"}))
         assert stored == evolve(made, version=1)
         assert await self.store.recall(ALICE) == stored
+
+    async def test_the_names_of_a_pop3_upstream_are_kept_and_one_that_is_back_is_the_same_message(self) -> None:
+        """Nobody else's UIDL is given away all the same: of another format, or in another place, it stays taken."""
+        for template, back in ((UPSTREAM, True), ("emailid", False)):
+            key = SourceKey(AccountName(template))
+            both = memory((1, 2), template=template, exceptions=exceptions({1: "a", 2: "b"}))
+            both.listing.names = ["a", "b"]
+            stored = await self.store.remember(key, both, News(given={1: "a", 2: "b"}))
+            assert (await self.again(key)).listing.names == ["a", "b"]
+
+            one = memory((2,), template=template, highest=2, exceptions=exceptions({2: "b"}))
+            one.listing.names = ["b"]
+            stored = await self.store.remember(key, evolve(one, version=stored.version), News(gone=[1]))
+            assert await self.again(key) == stored
+
+            again = evolve(memory((2, 3), template=template), version=stored.version)
+            await self.refused(self.store.remember(key, again, News(given={3: "b"})), UidlTaken)
+            if back:
+                await self.store.remember(key, again, News(given={3: "a"}))
+                assert dict((await self.again(key)).exceptions.items()) == {2: "b", 3: "a"}
+            else:
+                await self.refused(self.store.remember(key, again, News(given={3: "a"})), UidlTaken)
 
     async def test_an_empty_mailbox(self) -> None:
         stored = await self.first(())

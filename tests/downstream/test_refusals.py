@@ -10,6 +10,7 @@ KINDS = [
     (errors.CredentialsRefused("x"), b"[SYS/PERM] "),
     (errors.UpstreamUnavailable("x"), b"[SYS/TEMP] "),
     (errors.LoginsSlowed("x"), b"[SYS/TEMP] "),
+    (errors.MaildropInUse("x"), b"[IN-USE] "),
     (errors.UpstreamUntrusted("x"), b"[SYS/PERM] "),
     (errors.UpstreamUnsuitable("x"), b"[SYS/PERM] "),
     (errors.ListingIncomplete("x"), b"[SYS/TEMP] "),

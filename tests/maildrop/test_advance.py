@@ -16,8 +16,9 @@ from bridge.maildrop import advance
 from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News
+from bridge.maildrop.naming import listing_of
 from bridge.maildrop.rematch import rematch
-from bridge.maildrop.uidl import LONGEST, UidlFormat, parse_format
+from bridge.maildrop.uidl import LONGEST, UidlFormat, hashed, parse_format
 from bridge.names import AccountName, SourceKey, UidValidity
 from bridge.state.memory import MemoryStore
 from bridge.state.store import UidlTaken
@@ -25,6 +26,7 @@ from bridge.state.store import UidlTaken
 BRIDGE = parse_format("bridge")
 BY_UID = parse_format("cyrus-uid")
 EMAILID = parse_format("emailid")
+UPSTREAM_OWN = parse_format("upstream")
 
 
 def listing(*uids: int, uidvalidity: int = 1, uidnext: int = 0, mailbox_id: str = "", hidden: bytes = b"") -> Listing:
@@ -62,6 +64,20 @@ def test_ids_of_the_server_are_all_stored() -> None:
 
 def test_an_empty_mailbox_is_remembered_as_empty() -> None:
     assert remembered(listing()).highest == 0
+
+
+def test_the_names_of_a_pop3_upstream_are_its_uidls_and_a_name_is_a_message() -> None:
+    """S3. A size that is another now is a better guess of the server's, and no other mailbox."""
+    known = listing_of(["b", "a b"], [100, 200], None)
+    memory, news = advance.first("p", known, UPSTREAM_OWN, dict(zip(known.uids, known.names, strict=True)))
+    assert news.given == {1: "b", 2: hashed("a b")}
+
+    now = listing_of(["new", "b"], [50, 111], known)
+    assert advance.replaced(memory, "p", now) == ""
+    assert advance.doubtful(memory, listing_of([], [], known)) == "", "others may have fetched and deleted all of it"
+    after, news = advance.grown(memory, now, UPSTREAM_OWN, {3: "new"})
+    assert (uidls(after), list(after.listing.sizes)) == (["b", "new"], [111, 50])
+    assert (news.given, news.gone) == ({3: "new"}, [2])
 
 
 # Does it go on?

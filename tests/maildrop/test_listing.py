@@ -42,3 +42,17 @@ def test_hidden_messages_are_not_visible_and_stay_in_the_listing(rows: list[tupl
 
     assert rows_of(listing.visible()) == [row for row in rows if not row[3]]
     assert rows_of(listing) == rows
+
+
+@given(st.lists(st.integers(1, 30), unique=True), st.sets(st.integers(1, 30)))
+def test_names_go_with_their_messages(uids: list[int], gone: set[int]) -> None:
+    listing = Listing(UidValidity(1))
+    listing.add(uids, uids, uids, bytes(uid % 2 for uid in uids))
+    listing.names = [f"n{uid}" for uid in uids]
+    listing.settle()
+    visible, copy = listing.visible(), listing.copy()
+    copy.without(gone)
+
+    assert listing.names == [f"n{uid}" for uid in listing.uids]
+    assert visible.names == [f"n{uid}" for uid in visible.uids]
+    assert copy.names == [f"n{uid}" for uid in copy.uids]

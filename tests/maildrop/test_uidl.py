@@ -64,12 +64,12 @@ def test_two_messages_never_share_a_uidl(one: tuple[int, int], other: tuple[int,
 
 @pytest.mark.parametrize("name", [*NAMED, *STABLE, *TEMPLATES, *BY_UID_ALONE])
 def test_a_format_tells_what_it_rests_on(name: str) -> None:
-    """Without UIDVALIDITY, or from ids, a UIDL is only safe where it is remembered."""
+    """Without UIDVALIDITY, or from ids, a UIDL is only safe where it is remembered, unless upstream remembers it."""
     form = parse_format(name)
 
     assert form.has_uidvalidity == (name not in BY_UID_ALONE)
     assert form.stable == (name in STABLE)
-    assert form.needs_store == (name in BY_UID_ALONE or name in STABLE)
+    assert form.needs_store == (name in BY_UID_ALONE or name in {"gmail", "emailid"})
     assert parse_format(form.template).template == form.template
 
 
@@ -105,6 +105,16 @@ def test_the_servers_own_id_makes_a_uidl(name: str, stable_id: str, written: str
     assert uidl == written
     assert len(uidl) <= 40
     assert set(uidl) <= OURS
+
+
+def test_the_uidls_of_a_pop3_upstream_are_as_they_are_where_a_program_can_store_them() -> None:
+    """S3: 1 to 70 characters from 0x21 to 0x7E (RFC 1939, section 7)."""
+    form = parse_format("upstream")
+    for good in ("a", "UID17-1293", "whqtswO00WBw418f9t5JxYwZ", "!~/\\", "x" * 70):
+        assert form.stable_uidl(good) == good
+    for bad in ("x" * 71, "a b", "", "\xe4", "a\x7f", "a\n"):
+        assert form.stable_uidl(bad) == hashed(bad)
+    assert not form.needs_store
 
 
 @pytest.mark.parametrize("wrong", ["", "M6d99", "-1", "9" * 21, "\u0661"])

@@ -2,13 +2,13 @@
 
 import re
 from base64 import b64encode
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.pop3.stuffing import MessageOctets, top_of_message, whole_message
+from bridge.pop3.stuffing import MessageOctets, Unstuffing, top_of_message, whole_message
 
 NASTY = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"x", b"\0", b"A: b", b"\r\n.\r\n", b"\xe4"])).map(
     b"".join
@@ -196,3 +196,40 @@ def test_so_is_its_top_and_too_little_of_it_is_known_for_too_little(
     assert beginning in (None, (sent, message.octets))
     if message.complete:
         assert top_of_message(octets, lines, nul, whole=False) is not None
+
+
+def arrived(pieces: list[bytes]) -> tuple[bytes, bytes | None]:
+    """What comes out of a multi-line reply, and what was behind it."""
+    unstuffing, out = Unstuffing(), b""
+    for number, piece in enumerate(pieces):
+        out += unstuffing.feed(piece)
+        if unstuffing.rest is not None:
+            return out, unstuffing.rest + b"".join(pieces[number + 1 :])
+    return out, None
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (b".\r\n", b""),
+        (b"a\r\n.\r\n", b"a\r\n"),
+        (b"..\r\n.\r\n", b".\r\n"),
+        (b"...\r\n\r\n..x\r\n.\r\n", b"..\r\n\r\n.x\r\n"),
+        (b".x\r\n.\r\n", b".x\r\n"),
+        (b"a\n.\r\nb\n..\r\n.\r\n", b"a\n.\r\nb\n..\r\n"),
+        (b"a\r.\r\r\n.\r\n", b"a\r.\r\r\n"),
+    ],
+)
+def test_a_reply_from_upstream_arrives_whole_at_every_cut(reply: bytes, text: bytes) -> None:
+    """A bare LF ends no line there: a mail that holds one before a lone dot must not be able to end its reply."""
+    for one, two in product(range(len(reply) + 1), repeat=2):
+        first, second = sorted((one, two))
+        assert arrived([reply[:first], reply[first:second], reply[second:] + b"+OK"]) == (text, b"+OK")
+    assert arrived([reply[:-1]])[1] is None
+
+
+@given(NASTY, st.lists(st.integers(0, 80), max_size=6), NASTY)
+def test_what_is_stuffed_here_is_the_same_once_it_is_unstuffed(octets: bytes, cuts: list[int], behind: bytes) -> None:
+    reply = whole_message(octets)[0] + behind
+    places = [0, *sorted(cuts), len(reply)]
+    assert arrived([reply[a:b] for a, b in pairwise(places)]) == (repaired(octets), behind)

@@ -31,6 +31,17 @@ def test_a_listing_comes_back_as_it_was(rows: list[tuple[int, int, int, bool]]) 
     assert unpack_uids(pack([listing.uids]), len(listing)) == listing.uids
 
 
+@given(st.lists(st.text(st.characters(max_codepoint=255, exclude_characters="\n"), min_size=1)))
+def test_so_do_the_names_of_a_server_without_uids(names: list[str]) -> None:
+    listing = made([(uid, 1, 1, False) for uid in range(1, len(names) + 1)])
+    listing.names = names
+    assert unpack_listing(pack_listing(listing), len(listing), 7) == listing
+    if len(names) > 1:
+        listing.names = names[1:]
+        with pytest.raises(StateUnavailable, match="names"):
+            unpack_listing(pack_listing(listing), len(listing), 7)
+
+
 @given(st.data())
 @settings(max_examples=50)
 def test_a_damaged_octet_is_found(data: st.DataObject) -> None:

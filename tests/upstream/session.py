@@ -76,9 +76,17 @@ class Session:
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
         self.policy = Policy(account.passthrough.delete)
         self.budget = Budget(ahead, 4 * ahead)
-        opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), budget=self.budget)
-        self.source: Source = opener.source(
-            account, credentials, trace=lambda way, text: self.trace.append(f"{way}: {text}"), on_quirk=ignore
+        self._account, self._credentials = account, credentials
+        self._opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), budget=self.budget)
+        self.source = self.another()
+
+    def another(self, credentials: Credentials | None = None) -> Source:
+        """A source of the same account, as another login has it."""
+        return self._opener.source(
+            self._account,
+            credentials or self._credentials,
+            trace=lambda way, text: self.trace.append(f"{way}: {text}"),
+            on_quirk=ignore,
         )
 
     def list(self, known: Listing | None = None) -> Listing:

@@ -18,6 +18,7 @@ from bridge.names import AccountName, Uid
 from bridge.postoffice.opening import PostOffice
 from bridge.state.memory import MemoryStore
 from bridge.upstream.connect import Reactor
+from bridge.upstream.imap_source import ImapSource
 from bridge.upstream.open import Opener
 from tests.upstream.mailserver import BARE, DOVECOT, Fault, Store
 from tests.upstream.network import Network, NetworkTestCase
@@ -182,6 +183,7 @@ class OpenerTest(NetworkTestCase):
         source = Opener(cast("Reactor", network), Timeouts()).source(account, ALICE, trace=None, on_quirk=ignore)
         network.wait(1)
         self.assertEqual(network.dialled, [])
+        assert isinstance(source, ImapSource)
         self.assertIsNone(source.mailbox)
         network.run(source.list())
         self.assertIsNotNone(source.mailbox)

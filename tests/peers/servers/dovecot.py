@@ -70,7 +70,8 @@ service pop3-login {{
     port = {pop3_port}
   }}
   inet_listener pop3s {{
-    port = 0
+    port = {pop3s_port}
+    ssl = {implicit}
   }}
 }}
 service imap {{
@@ -160,6 +161,7 @@ class Dovecot(ManyUsersServer):
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.port = free_port()
         self.pop3_port = free_port()
+        self.pop3s_port = free_port() if tls else None
         self.tls_port = free_port() if tls else None
         self._prepare(tls)
         self.add_user(self.user)
@@ -171,6 +173,8 @@ class Dovecot(ManyUsersServer):
             port=self.port,
             tls_port=self.tls_port or 0,
             pop3_port=self.pop3_port,
+            pop3s_port=self.pop3s_port or 0,
+            implicit="yes" if tls else "no",
             mechanisms=mechanisms,
             connections=connections,
             location=f"{format}:~/{format}"

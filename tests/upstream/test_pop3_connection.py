@@ -1,0 +1,131 @@
+# Twisted gives its assertions and most of its calls no types.
+# mypy: disallow-untyped-calls=False
+"""One connection to a POP3 server: its clock, its pace and its end."""
+
+from typing import cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import ClientFactory
+
+from bridge.maildrop.errors import UpstreamUnavailable
+from bridge.names import MessageNumber
+from bridge.pop3.commands import Capa, List, Noop, Quit, Retr, Stat
+from bridge.upstream import pop3_connection
+from bridge.upstream.pop3_connection import Answer, Pop3Connection
+from tests.upstream.network import Network, NetworkTestCase, Running
+from tests.upstream.scripted import Scripted
+from tests.upstream.session import Taken
+
+ONE = MessageNumber(1)
+
+
+class Quiet(ClientFactory):
+    noisy = False
+
+
+class ConnectionTest(NetworkTestCase):
+    def connect(self, script: str) -> Pop3Connection:
+        self.trace: list[str] = []
+        self.server = Scripted(script)
+        self.network = Network(lambda: self.server)
+        connection = Pop3Connection(
+            cast("IReactorTime", self.network),
+            silence=30,
+            close_abort=10,
+            trace=lambda way, text: self.trace.append(f"{way}: {text}"),
+        )
+
+        self.network.connectTCP("pop.example.org", 110, Quiet.forProtocol(lambda: connection))
+        self.network.settle()
+        return connection
+
+    def asked(self, answer: "Deferred[Answer]") -> Running[Answer]:
+        running = Running(answer)
+        self.network.settle()
+        return running
+
+    def test_an_answer_that_does_not_come(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: STAT")
+        waiting = self.asked(connection.ask(Stat()))
+        self.network.wait(29)
+        self.assertFalse(waiting.over)
+        self.network.wait(1)
+        self.assertIn("did not answer for 30 seconds", str(waiting.trouble()))
+        self.assertEqual((self.network.open, self.network.getDelayedCalls()), (0, []))
+        self.assertIs(self.asked(connection.ask(Noop())).trouble(), connection.ended)
+
+    def test_nothing_is_timed_where_nothing_is_awaited(self) -> None:
+        connection = self.connect("S: +OK")
+        self.network.wait(3600)
+        self.assertTrue(connection.reusable)
+        connection.abandon()
+
+    def test_a_message_that_is_held_up_by_its_reader_is_no_silence(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: RETR 1\nS: +OK\nS: text\n--- turn\nS: .")
+        taken = Taken()
+        body = type("Body", (), {"begin": lambda _, flow: taken.begin(flow), "write": lambda _, o: taken.write(o)})()
+        reading = Running(connection.ask(Retr(ONE), body=body))
+        connection.pause()
+        self.network.wait(100)
+        self.assertFalse(reading.over)
+        connection.resume()
+        self.network.settle()
+        self.assertTrue(reading.result().status.ok)
+        self.assertEqual(taken.octets, b"text\r\n")
+
+    def test_goodbye_is_what_the_owner_reads(self) -> None:
+        connection = self.connect("S: +OK\nS: -ERR Disconnected for inactivity.\n--- close")
+        assert connection.ended is not None
+        self.assertEqual(connection.ended.detail, "Disconnected for inactivity.")
+        self.assertTrue(connection.lost.called)
+
+    def test_quit_ends_it_and_all_behind_it(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: QUIT\nS: +OK bye")
+        quitting, behind = connection.ask(Quit()), connection.ask(Noop())
+        self.assertTrue(self.asked(quitting).result().status.ok)
+        self.assertIsInstance(self.asked(behind).trouble(), UpstreamUnavailable)
+        self.assertEqual(self.network.open, 0)
+
+    def test_closing_says_quit_and_does_not_wait_for_ever(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: QUIT")
+        connection.close()
+        self.network.wait(9)
+        self.assertEqual(self.network.open, 1)
+        self.network.wait(1)
+        self.assertEqual((self.network.open, self.network.getDelayedCalls()), (0, []))
+        self.assertTrue(self.server.over, self.server.left)
+
+    def test_closing_in_the_middle_of_something_is_abrupt(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: STAT")
+        waiting = Running(connection.ask(Stat()))
+        connection.close()
+        self.assertIsInstance(waiting.trouble(), UpstreamUnavailable)
+        self.network.settle()
+        self.assertEqual(self.network.open, 0)
+
+    def test_who_waits_no_longer_gives_it_up(self) -> None:
+        connection = self.connect("S: +OK\nC-raw: STAT")
+        waiting, behind = connection.ask(Stat()), Running(connection.ask(Noop()))
+        running = Running(waiting)
+        waiting.cancel()
+        self.network.settle()
+        self.assertIsInstance(running.trouble(), CancelledError)
+        self.assertIsInstance(behind.trouble(), CancelledError)
+        self.assertEqual(self.network.open, 0)
+
+    def test_a_list_without_end_is_given_up(self) -> None:
+        self.patch(pop3_connection, "LIST_AT_MOST", 100)
+        connection = self.connect("S: +OK\nC-raw: LIST\nS: +OK\n" + "S: 1 100\n" * 20)
+        trouble = self.asked(connection.ask(List())).trouble()
+        self.assertIsInstance(trouble, UpstreamUnavailable)
+        self.assertEqual(self.network.open, 0)
+
+    def test_the_trace_shows_the_conversation_without_mail(self) -> None:
+        connection = self.connect("S: +OK ready\nC-raw: CAPA\nS-raw: +OK\\r\\nTOP\\r\\n.\\r\\n")
+        self.asked(connection.ask(Capa())).result()
+        self.assertEqual(self.trace[1], "c: Capa()")
+        self.assertIn("Greeted", self.trace[0])
+        self.assertNotIn("TOP", "".join(self.trace))
+        connection.abandon()
+        connection.abandon()
