@@ -96,7 +96,7 @@ def bridge(
 
     Without config, but with arguments, it is started by flags: --pop3, with `tls` also --pop3s, --certificate and
     --key, and --upstream. Without both, by a file that says the same, and that no IDLE is believed: what a test does to
-    a mailbox is seen at the next poll, not half a second later.
+    a mailbox is seen at the next poll, not half a second later. And as many sessions of an account as a test wants.
     config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
     port: a mail program knows its mail by the server's address too, so a bridge that is started again keeps it.
     within: a command that becomes the bridge at its end, such as `unshare … --`.
@@ -139,7 +139,7 @@ def _config(upstream: Login | None, tls: Certificate | None) -> str:
         listener += f'pop3s = "{Bridge.host}:{{tls_port}}"\n'
         # Braces of their own: the text is not a format.
         listener += f"tls = {{ certificate = '{tls.certificate}', key = '{tls.key}' }}\n"
-    return f"{listener}\n{at}\n[pool]\nbelieve_idle = false\n"
+    return f"{listener}\n{at}\n[pool]\nbelieve_idle = false\nconnections_per_account = 1000\n"
 
 
 def _flags(port: int, tls_port: int | None, upstream: Login | str | None, tls: Certificate | None) -> list[str]:
