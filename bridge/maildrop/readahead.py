@@ -19,6 +19,9 @@ FIRST_WINDOW = 128 * 1024
 LARGEST_WINDOW = 16 * 1024 * 1024
 """Where doubling ends; the budget ends it earlier."""
 
+LARGEST_AHEAD = 512 * 1024
+"""Octets of a message; a larger one is streamed when it is asked for. What it saves is little beside what it takes."""
+
 FIRST_PART = 16 * 1024
 """Octets asked for first when only the top of a message is wanted; nearly every header fits."""
 
@@ -148,7 +151,7 @@ class Walk:
         added, octets, skipped = 0, min(octets, room), 0
         for number in islice(numbers, MOST_MESSAGES - len(ask)):
             cost = self._cost(number, self._way)
-            if cost is None or added + cost > (octets if added else room):
+            if cost is None or cost > LARGEST_AHEAD or added + cost > (octets if added else room):
                 break
             if number in self._ahead or number == self._last:
                 skipped += 1

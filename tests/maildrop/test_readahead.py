@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bridge.maildrop.readahead import (
     FIRST_PART,
     FIRST_WINDOW,
+    LARGEST_AHEAD,
     LARGEST_WINDOW,
     MOST_MESSAGES,
     Budget,
@@ -144,6 +145,13 @@ def test_a_message_larger_than_the_window_is_read_ahead_if_there_is_room() -> No
     client.reads(1)
     assert list(client.reads(2).ask) == []
     assert list(client.reads(3).ask) == [4], "behind the one that is streamed"
+
+
+def test_a_large_message_is_streamed_and_what_comes_behind_it_is_asked_for_with_it() -> None:
+    client = Client([1000, 1000, LARGEST_AHEAD + 1, 1000, LARGEST_AHEAD, 1000])
+    client.reads(1)
+    assert list(client.reads(2).ask) == []
+    assert list(client.reads(3).ask) == [4]
 
 
 def test_a_window_ends_before_a_message_that_is_not_there_or_is_deleted() -> None:

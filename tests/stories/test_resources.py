@@ -115,7 +115,7 @@ def test_a_client_that_stops_inside_a_large_message_costs_little(alone: Bridge, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "most"), [(25_000_000, 150), (1_900_000, 200), (300_000, 150)])
+@pytest.mark.parametrize(("size", "most"), [(25_000_000, 150), (1_900_000, 150), (300_000, 150)])
 def test_two_hundred_slow_walks_share_what_is_read_ahead(size: int, most: int, tmp_path: Path) -> None:
     """MiB of the whole process at its peak. What is read ahead may be 64 MiB of it (`read_ahead_total`)."""
     sessions, seconds = 200, 15.0
