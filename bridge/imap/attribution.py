@@ -102,9 +102,10 @@ class InFlight:
             self._answered.add(tag)
         return tag
 
-    def of_bodies(self) -> tuple[Tag, FetchBodies] | None:
+    def of_bodies(self) -> tuple[Tag, FetchBodies | FetchHeaders] | None:
         """The oldest command that asks for many messages."""
-        return next(((tag, one) for tag, one in self.commands.items() if isinstance(one, FetchBodies)), None)
+        many = ((tag, one) for tag, one in self.commands.items() if isinstance(one, FetchBodies | FetchHeaders))
+        return next(many, None)
 
     def of_one(self) -> set[int]:
         """The UIDs of messages that are asked for alone."""

@@ -6,25 +6,34 @@ at its place.
 
 import re
 from collections.abc import Container
+from enum import Enum
 
 from bridge.names import Uid
 
-_HEAD = re.compile(
-    rb"\* [1-9][0-9]{0,9} FETCH \(UID ([1-9][0-9]{0,9}) BODY\[\](<0>)? \{([0-9]{1,10})\}\r\n", re.IGNORECASE
+_HEAD = (
+    rb"\* [1-9][0-9]{0,9} FETCH \(UID ([1-9][0-9]{0,9}) BODY\[%b \{([0-9]{1,10})\}\r\n"  # the section and its bracket
 )
 _END = b")\r\n"
 
 Bodies = list[tuple[Uid, bytes]]
 
 
-def whole_bodies(octets: bytes, begin: int, wanted: Container[int], *, parts: bool) -> tuple[Bodies, int]:
-    """What stands at `begin`, one behind the other, and where it ends. `parts`: these are beginnings, not whole."""
+class Kind(Enum):
+    """What was asked for of each message; the value is how an answer to it begins."""
+
+    WHOLE = re.compile(_HEAD % rb"\]", re.IGNORECASE)
+    BEGINNING = re.compile(_HEAD % rb"\]<0>", re.IGNORECASE)
+    HEADER_FIELDS = re.compile(_HEAD % rb"HEADER\.FIELDS \([^\]\r\n]{0,1000}\)\]", re.IGNORECASE)
+
+
+def whole_bodies(octets: bytes, begin: int, wanted: Container[int] | None, kind: Kind) -> tuple[Bodies, int]:
+    """What stands at `begin`, one behind the other, and where it ends. `wanted` None: whichever comes."""
     bodies: Bodies = []
-    while head := _HEAD.match(octets, begin):
+    while head := kind.value.match(octets, begin):
         start = head.end()
-        end = start + int(head[3])
+        end = start + int(head[2])
         uid = int(head[1])
-        if not octets.startswith(_END, end) or uid not in wanted or (head[2] is not None) is not parts:
+        if not octets.startswith(_END, end) or (wanted is not None and uid not in wanted):
             break
         bodies.append((Uid(uid), octets[start:end]))
         begin = end + len(_END)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import assert_never
 
-from bridge.imap.bodies import whole_bodies
+from bridge.imap.bodies import Kind, whole_bodies
 from bridge.imap.codes import read_status
 from bridge.imap.commands import (
     Authenticate,
     Command,
     Enable,
     Examine,
+    FetchBodies,
     FetchListing,
     Login,
     Select,
@@ -195,9 +196,12 @@ class Client:
         if asked is None or here is None:
             return None
         tag, command = asked
-        alone = self._turns.in_flight.of_one()
-        wanted = command.uids - alone if alone else command.uids  # those go to who waits for them
-        bodies, end = whole_bodies(*here, wanted, parts=command.count is not None)
+        wanted, kind = None, Kind.HEADER_FIELDS
+        if isinstance(command, FetchBodies):
+            alone = self._turns.in_flight.of_one()
+            wanted = command.uids - alone if alone else command.uids  # those go to who waits for them
+            kind = Kind.WHOLE if command.count is None else Kind.BEGINNING
+        bodies, end = whole_bodies(*here, wanted, kind)
         if not bodies:
             return None
         self._fragments.advance(end)

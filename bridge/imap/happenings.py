@@ -60,7 +60,7 @@ class BodyAbsent:
 
 @frozen
 class BodiesCame:
-    """Whole answers to a FetchBodies, by UID, as many as came in one piece."""
+    """Whole answers to a FetchBodies or FetchHeaders, by UID, as many as came in one piece."""
 
     bodies: Bodies = field(repr=False)
     tag: Tag = field(eq=False)

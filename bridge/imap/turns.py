@@ -9,7 +9,17 @@ from enum import Enum, auto
 from itertools import count
 
 from bridge.imap.attribution import InFlight
-from bridge.imap.commands import Authenticate, Command, FetchBodies, FetchListing, Idle, Starttls, Tag, encode
+from bridge.imap.commands import (
+    Authenticate,
+    Command,
+    FetchBodies,
+    FetchHeaders,
+    FetchListing,
+    Idle,
+    Starttls,
+    Tag,
+    encode,
+)
 from bridge.imap.writing import Context, base64_line
 from bridge.secret import Secret
 from bridge.violation import ProtocolViolation
@@ -56,7 +66,7 @@ class Turns:
 
     @property
     def bodies(self) -> bool:
-        """A FetchBodies is in flight."""
+        """A FetchBodies or FetchHeaders is in flight."""
         return self._bodies > 0
 
     def add(self, command: Command) -> Tag:
@@ -80,7 +90,7 @@ class Turns:
         self.in_flight.commands[tag] = command
         self._pieces.extend(others)
         self._listings += isinstance(command, FetchListing)
-        self._bodies += isinstance(command, FetchBodies)
+        self._bodies += isinstance(command, FetchBodies | FetchHeaders)
         if others or isinstance(command, Authenticate | Starttls | Idle):
             self._holder = tag
         if isinstance(command, Authenticate) and not context.offers("SASL-IR"):
@@ -138,7 +148,7 @@ class Turns:
         if command is None:
             raise ProtocolViolation("a tagged reply that nobody asked for")
         self._listings -= isinstance(command, FetchListing)
-        self._bodies -= isinstance(command, FetchBodies)
+        self._bodies -= isinstance(command, FetchBodies | FetchHeaders)
         if tag == self._holder:
             self._holder = None
             self._pieces.clear()

@@ -51,7 +51,7 @@ class ImapAhead:
         self._window, self._part = True, part
         self._check()
         self._count()
-        connection.ask(FetchBodies(now, part), messages=self).addBoth(self._window_ends)
+        connection.ask(FetchBodies(now, part), bodies=self).addBoth(self._window_ends)
 
     def awaits(self, uid: Uid) -> bool:
         self._check()

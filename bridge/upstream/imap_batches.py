@@ -63,6 +63,11 @@ class Headers:
         if uid in self.wanted:
             self.by_uid[uid] = bytes(self._held)
 
+    def came(self, bodies: "list[tuple[Uid, bytes]]") -> None:
+        for uid, octets in bodies:
+            if uid in self.wanted:
+                self.by_uid[uid] = octets[: self.most]
+
 
 async def fetched(
     connection: ImapConnection,

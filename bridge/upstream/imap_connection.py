@@ -40,7 +40,7 @@ from bridge.upstream.quickack import acknowledge
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
 
-__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Messages", "Trace", "Wire"]
+__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Trace", "Wire"]
 
 AWAKE = 3.0  # seconds in which a connection that rested has to answer; a new one takes less than 30 of silence
 
@@ -68,10 +68,6 @@ class Bodies(Body, Shape):
 
     def end(self, uid: Uid | None) -> None:
         """Whose body it was; None where the server never says."""
-
-
-class Messages(Bodies, Shape):
-    """Who takes those of a FetchBodies: many of them may come whole."""
 
     def came(self, bodies: "list[tuple[Uid, bytes]]") -> None: ...
 
@@ -101,7 +97,6 @@ class _Asked:
     rows: Callable[[ListingRows], None] | None
     body: Body | None
     bodies: Bodies | None
-    messages: Messages | None
     challenged: Callable[[bytes], None] | None
     kept: Kept = field(factory=Kept)
     challenges: int = 0
@@ -159,7 +154,6 @@ class ImapConnection(Protocol):
         rows: Callable[[ListingRows], None] | None = None,
         body: Body | None = None,
         bodies: Bodies | None = None,
-        messages: Messages | None = None,
         challenged: Callable[[bytes], None] | None = None,
     ) -> "Deferred[Answer]":
         """Send it behind whatever is in flight. Cancelling gives the whole connection up."""
@@ -172,7 +166,7 @@ class ImapConnection(Protocol):
         tag = self.client.send(command)
         if isinstance(command, commands.Select | commands.Examine):
             self.mailbox = Selected()
-        self._asked[tag] = _Asked(command, answer, rows, body, bodies or messages, messages, challenged)
+        self._asked[tag] = _Asked(command, answer, rows, body, bodies, challenged)
         if self.trace is not None:
             self.trace("c", f"{tag} {command!r}")
         self._flush()
@@ -195,7 +189,7 @@ class ImapConnection(Protocol):
         """Nothing is asked for a while: let the server tell what happens, where it can. The next command ends that."""
         if not self._resting and "IDLE" in self.client.capabilities:
             tag = self.client.send(commands.Idle())
-            self._asked[tag] = _Asked(commands.Idle(), Deferred(), None, None, None, None, None)
+            self._asked[tag] = _Asked(commands.Idle(), Deferred(), None, None, None, None)
             self._asked[tag].answer.addErrback(lambda _: None)
             self._idle = tag
             self._flush()
@@ -309,9 +303,9 @@ class ImapConnection(Protocol):
             self.trace("s", self._cleaned(repr(event)))
         match event:
             case BodiesCame(bodies, tag):
-                messages = self._asked[tag].messages
-                if messages is not None:
-                    messages.came(bodies)
+                taker = self._asked[tag].bodies
+                if taker is not None:
+                    taker.came(bodies)
                 self._progress()
             case BodyOctets(octets):
                 if self._body is not None:

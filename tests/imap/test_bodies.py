@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.imap.bodies import whole_bodies
+from bridge.imap.bodies import Kind, whole_bodies
 from bridge.imap.client import BodiesCame, BodyBegan, BodyEnded, BodyOctets, Client, Completed, Event, Tag
-from bridge.imap.commands import FetchBodies
+from bridge.imap.commands import FetchBodies, FetchHeaders
+from bridge.imap.responses import Status, StatusKind
 from bridge.names import Uid
-from tests.imap.conversations import hear_in_pieces, logged_in
+from tests.imap.conversations import hear, hear_in_pieces, logged_in, say
 
 WANTED = frozenset({7, 9, 11})
 HELLO = b"* 1 FETCH (UID 7 BODY[] {7}\r\nhello\r\n)\r\n"
@@ -19,7 +20,7 @@ SEVEN = (Uid(7), b"hello\r\n")
 
 
 def taken(octets: bytes, *, begin: int = 0, parts: bool = False) -> tuple[list[tuple[Uid, bytes]], int]:
-    return whole_bodies(octets, begin, WANTED, parts=parts)
+    return whole_bodies(octets, begin, WANTED, Kind.BEGINNING if parts else Kind.WHOLE)
 
 
 def test_those_that_are_here_are_taken_up_to_where_the_next_thing_stands() -> None:
@@ -64,6 +65,22 @@ def test_what_is_not_whole_is_left_wherever_it_ends() -> None:
 )
 def test_what_is_spelled_in_another_way_is_left(other: bytes) -> None:
     assert taken(HELLO + other + HELLO) == ([SEVEN], len(HELLO))
+
+
+def test_header_fields_are_taken_where_they_were_asked_for_and_nowhere_else() -> None:
+    """Whatever order and quotation marks the server names them in."""
+    fields = HELLO.replace(b"[]", b'[HEADER.FIELDS (DATE "FROM" MESSAGE-ID)]')
+    other = b"* 5 FETCH (UID 99 BODY[HEADER.FIELDS (DATE)] {2}\r\n\r\n)\r\n"
+    found, end = whole_bodies(fields + other + HELLO, 0, None, Kind.HEADER_FIELDS)
+    assert (found, end) == ([SEVEN, (Uid(99), b"\r\n")], len(fields + other))
+    assert taken(fields) == taken(fields, parts=True) == ([], 0)
+    for strange in (
+        b"[HEADER]",
+        b"[HEADER.FIELDS (DATE)]<0>",
+        b"[HEADER.FIELDS.NOT (DATE)]",
+        b"[1.HEADER.FIELDS (DATE)]",
+    ):
+        assert whole_bodies(HELLO.replace(b"[]", strange), 0, None, Kind.HEADER_FIELDS) == ([], 0)
 
 
 def test_names_may_be_in_lower_case() -> None:
@@ -197,3 +214,13 @@ def test_bodies_that_nobody_asks_for_any_more_are_read_over() -> None:
         BodyEnded(Uid(7)),
     ]
     assert client.quiet
+
+
+def test_header_fields_of_many_messages_come_at_once_too() -> None:
+    client = logged_in()
+    say(client, FetchHeaders("7,9", ("DATE", "FROM")))
+    fields = HELLO.replace(b"[]", b"[HEADER.FIELDS (DATE FROM)]")
+    assert hear(client, fields + b"A2 OK done\r\n") == [
+        BodiesCame([SEVEN], Tag("A2")),
+        Completed(Tag("A2"), FetchHeaders("7,9", ("DATE", "FROM")), Status(StatusKind.OK, None, "done")),
+    ]

@@ -198,3 +198,14 @@ def test_any_sequence_of_commands_leaves_what_the_model_says(
     assert list(maildrop.uidls()) == [(n, UIDLS.uidl(order[n - 1])) for n in model]
     assert (maildrop.count, maildrop.octets) == (len(model), sum(model.values()))
     assert maildrop.marked() == sorted(uid for n, uid in enumerate(order, 1) if n not in model)
+
+
+def test_what_may_be_read_ahead_has_the_size_that_upstream_announced() -> None:
+    """A number that names no message, or a deleted one, is no error there: it is not read ahead."""
+    maildrop = maildrop_of(100, 200, 300, true_sizes={11: 110})
+    turned = maildrop_of(100, 200, 300, order=[13, 11, 12], true_sizes={11: 110})
+    for one in (maildrop, turned):
+        one.mark(number(2))
+    assert [maildrop.readable(number(n)) for n in range(5)] == [None, 100, None, 300, None]
+    assert [turned.readable(number(n)) for n in range(5)] == [None, 300, None, 200, None]
+    assert maildrop.read(number(1)) == (11, 110), "UID and size as it is shown"
