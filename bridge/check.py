@@ -9,7 +9,7 @@ from collections.abc import Callable
 from bridge.check_mailbox import check_mailbox, reached
 from bridge.check_pop3 import capabilities
 from bridge.check_state import look_at_state
-from bridge.config import Config, Endpoint, Listener, PassThrough, Upstream
+from bridge.config import Config, Endpoint, Listener, Settings, Upstream
 from bridge.maildrop.errors import Trouble
 from bridge.secret import Secret
 from bridge.upstream.connect import Reactor
@@ -26,11 +26,11 @@ async def check(config: Config, reactor: Reactor, say: Say, login: bytes | None,
     fine = [_listens(listener, say) for listener in config.listeners]
     fine.append(_remembers(config, say))
     seen: set[Upstream] = set()
-    for entry in config.passthrough:
+    for entry in (*config.passthrough, *(source for account in config.accounts for source in account.source)):
         if entry.upstream not in seen:
             seen.add(entry.upstream)
             fine.append(await _answers(entry, config, reactor, say))
-    if login is not None and password is not None:
+    if login is not None:
         fine.append(await check_mailbox(config, reactor, say, login, password))
     elif all(fine):
         say("with --login NAME the mailbox is opened too, and you see what DELE would do there")
@@ -75,7 +75,7 @@ def _remembers(config: Config, say: Say) -> bool:
     return not found.trouble
 
 
-async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Say) -> bool:
+async def _answers(entry: Settings, config: Config, reactor: Reactor, say: Say) -> bool:
     """Before a login: reachable, trusted, and what it says of itself."""
     upstream = entry.upstream
     try:
@@ -91,7 +91,7 @@ async def _answers(entry: PassThrough, config: Config, reactor: Reactor, say: Sa
     return True
 
 
-async def _asked(entry: PassThrough, config: Config, reactor: Reactor) -> tuple[list[str], list[str]]:
+async def _asked(entry: Settings, config: Config, reactor: Reactor) -> tuple[list[str], list[str]]:
     """Ways to log in, and what else of interest there is."""
     if entry.upstream.protocol == "pop3":
         return await capabilities(config, reactor, entry)

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 
 from attrs import evolve
 
-from bridge.accounts.account import Account
+from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.check_pop3 import look as look_by_pop3
-from bridge.config import Config, PassThrough
+from bridge.config import Config, Settings
+from bridge.credentials.proof import Proof, proof_of
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.listing import Listing
@@ -34,33 +35,44 @@ Say = Callable[[str], None]
 _DAY = 86400
 
 
-async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes, password: Secret) -> bool:
-    """True when this login would be let in, and its DELE would mean what it says."""
+async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes, password: Secret | None) -> bool:
+    """True when this login would be let in, and its DELE would mean what it says.
+
+    `password`: upstream's, of a login that is passed through; an account of the bridge's own has the owner's secrets.
+    """
     try:
-        account = Directory(config.passthrough).find(login)
+        found = Directory(config.passthrough, config.accounts).find(login)
     except LoginNotAllowed as error:
         say(f"this login is not taken: {error}")
         return False
-    if account is None:
-        say("no [[passthrough]] entry takes this login")
-        return False
+    match found:
+        case None:
+            say("no account and no [[passthrough]] entry takes this login")
+            return False
+        case OwnLogin(sources=sources):
+            return all([await _checked(source, config, reactor, say, None) for source in sources])
+        case account:
+            return await _checked(account, config, reactor, say, password)
+
+
+async def _checked(account: Account, config: Config, reactor: Reactor, say: Say, password: Secret | None) -> bool:
+    given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
+    proof = proof_of(account, given)
     try:
-        if account.passthrough.upstream.protocol == "pop3":
-            return await look_by_pop3(account, config, reactor, say, password)
-        async with logged_in(config, reactor, account, password) as connection:
+        if account.settings.upstream.protocol == "pop3":
+            return await look_by_pop3(account, config, reactor, say, proof)
+        async with logged_in(config, reactor, account, proof) as connection:
             return await _look(account, connection, reactor, say)
     except Trouble as trouble:
-        say(f"login {account.name}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
+        say(f"login {account.label}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
         return False
 
 
 @asynccontextmanager
-async def logged_in(
-    config: Config, reactor: Reactor, account: Account, password: Secret
-) -> AsyncIterator[ImapConnection]:
-    connection = await reached(config, reactor, account.passthrough)
+async def logged_in(config: Config, reactor: Reactor, account: Account, proof: Proof) -> AsyncIterator[ImapConnection]:
+    connection = await reached(config, reactor, account.settings)
     try:
-        await log_in(connection, Credentials(account.login, password, "USER", bearer=False))
+        await log_in(connection, evolve(await proof.credentials(), login=account.login))
         yield connection
     except BaseException:
         connection.abandon()
@@ -68,7 +80,7 @@ async def logged_in(
     connection.close()
 
 
-async def reached(config: Config, reactor: Reactor, settings: PassThrough) -> ImapConnection:
+async def reached(config: Config, reactor: Reactor, settings: Settings) -> ImapConnection:
     """Connected and trusted, before any login."""
 
     def make() -> ImapConnection:
@@ -85,7 +97,7 @@ async def reached(config: Config, reactor: Reactor, settings: PassThrough) -> Im
 
 
 async def _look(account: Account, connection: ImapConnection, reactor: Reactor, say: Say) -> bool:
-    settings = account.passthrough
+    settings = account.settings
     # "keep" opens every mailbox, so that the policies can be told apart afterwards.
     opened = await open_mailbox(connection, evolve(settings, delete="keep"), listing=True)
     assert opened.listing is not None
@@ -96,7 +108,7 @@ async def _look(account: Account, connection: ImapConnection, reactor: Reactor, 
     }
     mailbox = evolve(opened.mailbox, targets=targets)
     visible = opened.listing.visible()
-    say(f"login {account.name}: {len(visible)} messages, {sum(visible.sizes)} octets")
+    say(f"login {account.label}: {len(visible)} messages, {sum(visible.sizes)} octets")
     await _view(account, connection, opened.listing, reactor.seconds(), say)
     for policy in Policy:
         _policy(policy, settings, mailbox, say)
@@ -116,14 +128,14 @@ async def _view(account: Account, connection: ImapConnection, listing: Listing, 
     say(f"  its view shows {len(seen)} of them to a program that comes for the first time")
 
 
-def _policy(policy: Policy, settings: PassThrough, mailbox: Mailbox, say: Say) -> None:
+def _policy(policy: Policy, settings: Settings, mailbox: Mailbox, say: Say) -> None:
     chosen = " (this account's)" if policy.value == settings.delete else ""
     why = unkeepable(policy, mailbox) or refusal(policy, mailbox) or shortfall(policy, mailbox)
     target = f", to {mailbox.targets[policy]}" if policy in mailbox.targets else ""
     say(f'  delete = "{policy.value}"{chosen}: {why or f"holds{target}"}')
 
 
-def _later(settings: PassThrough, mailbox: Mailbox, say: Say) -> None:
+def _later(settings: Settings, mailbox: Mailbox, say: Say) -> None:
     if settings.after is not None:
         say(f"  after = {_time(settings.after)}: holds; until then only this login does not see the message")
     if settings.purge is not None:
@@ -131,7 +143,7 @@ def _later(settings: PassThrough, mailbox: Mailbox, say: Say) -> None:
         say(f"  purge = {_time(settings.purge)}: {why or refusal(Policy.EXPUNGE, mailbox) or 'holds'}")
 
 
-async def _ids(settings: PassThrough, connection: ImapConnection, listing: Listing, say: Say) -> bool:
+async def _ids(settings: Settings, connection: ImapConnection, listing: Listing, say: Say) -> bool:
     """Formats made of the server's own ids are tried on its newest message."""
     uidl_format = parse_format(settings.uidl)
     if not uidl_format.stable:

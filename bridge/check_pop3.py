@@ -6,11 +6,10 @@ It lists, and ends with QUIT; it deletes and remembers nothing.
 from collections.abc import Callable
 
 from bridge.accounts.account import Account
-from bridge.config import Config, PassThrough
+from bridge.config import Config, Settings
+from bridge.credentials.proof import Proof
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.view import select
-from bridge.sasl import Credentials
-from bridge.secret import Secret
 from bridge.tls import client_context
 from bridge.upstream.connect import Reactor
 from bridge.upstream.open import Opener
@@ -20,7 +19,7 @@ from bridge.upstream.pop3_opening import connect
 Say = Callable[[str], None]
 
 
-async def capabilities(config: Config, reactor: Reactor, settings: PassThrough) -> tuple[list[str], list[str]]:
+async def capabilities(config: Config, reactor: Reactor, settings: Settings) -> tuple[list[str], list[str]]:
     """Ways to log in, and what else there is, before any login. Raises a Trouble."""
 
     def make() -> Pop3Connection:
@@ -35,22 +34,20 @@ async def capabilities(config: Config, reactor: Reactor, settings: PassThrough) 
     return ways, [name for name in ("UIDL", "TOP", "PIPELINING", "UTF8") if name in has]
 
 
-async def look(account: Account, config: Config, reactor: Reactor, say: Say, password: Secret) -> bool:
+async def look(account: Account, config: Config, reactor: Reactor, say: Say, proof: Proof) -> bool:
     """Raises a Trouble."""
-    source = Opener(reactor, config.timeouts).source(
-        account, Credentials(account.login, password, "USER", bearer=False)
-    )
+    source = Opener(reactor, config.timeouts).source(account, proof)
     try:
         listing = await source.list()
     except BaseException:
         source.abandon()
         raise
-    say(f"login {account.name}: {len(listing)} messages, {sum(listing.sizes)} octets")
+    say(f"login {account.label}: {len(listing)} messages, {sum(listing.sizes)} octets")
     if not account.view.hides_nothing:
         seen = select(listing, account.view, None, now=reactor.seconds()).uids
         say(f"  its view shows {len(seen)} of them to a program that comes for the first time")
     for policy in Policy:
-        chosen = " (this account's)" if policy.value == account.passthrough.delete else ""
+        chosen = " (this account's)" if policy.value == account.settings.delete else ""
         say(f'  delete = "{policy.value}"{chosen}: {source.refusal(policy) or "holds"}')
     source.close()
     return True

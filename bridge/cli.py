@@ -56,7 +56,8 @@ def check_command(
         raise click.ClickException(str(error)) from None
     if config is not None:
         click.echo(f"{config}: valid")
-    secret = password(PASSWORD, "Password") if login is not None else None
+    own = {account.user for account in settings.accounts}
+    secret = password(PASSWORD, "Password") if login is not None and login not in own else None
     name = login.encode() if login is not None else None
     run(lambda clock: check(settings, clock, click.echo, name, secret))
 

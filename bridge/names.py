@@ -21,7 +21,10 @@ Uidl = NewType("Uidl", str)
 
 AccountName = NewType("AccountName", str)
 SourceName = NewType("SourceName", str)
-"""Which of an account's sources; empty for pass-through and for an account's first source (S3)."""
+"""Which of an account's sources."""
+
+ALONE = SourceName("")
+"""That of pass-through, which has one."""
 
 SessionId = NewType("SessionId", str)
 """Names one POP3 session in every log line about it."""
@@ -32,7 +35,7 @@ class SourceKey:
     """Under which a source's memory is kept."""
 
     account: AccountName
-    source: SourceName = SourceName("")
+    source: SourceName = ALONE
 
 
 def to_ranges(uids: Iterable[int]) -> Iterator[tuple[int, int]]:

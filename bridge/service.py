@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnection
 from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory
 from bridge.config import Certificate, Config, Endpoint, Listener
+from bridge.credentials.proof import proof_of
 from bridge.downstream import listener
 from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
@@ -97,7 +98,7 @@ class Bridge(Service):
             deletion_wait=timeouts.deletion_wait,
         )
         logins = Logins(
-            Directory(self._config.passthrough),
+            Directory(self._config.passthrough, self._config.accounts),
             self._source,
             self._office,
             Throttle(self._reactor),
@@ -141,14 +142,15 @@ class Bridge(Service):
         self.ports.clear()
         return stopping
 
-    def _source(self, account: Account, credentials: Credentials, session: SessionId) -> Source:
+    def _source(self, account: Account, given: Credentials | None, session: SessionId) -> Source:
         def trace(direction: str, line: str) -> None:
             self._emit(WireTraced(session, direction, line))
 
         def on_quirk(quirk: Quirk) -> None:
             self._emit(QuirkMet(session, quirk.name))
 
-        return self._opener.source(account, credentials, trace=trace if self._config.trace else None, on_quirk=on_quirk)
+        proof = proof_of(account, given)
+        return self._opener.source(account, proof, trace=trace if self._config.trace else None, on_quirk=on_quirk)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:
         tls = self._tls(settings)

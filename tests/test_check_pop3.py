@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred
 from bridge.accounts.account import Account
 from bridge.check_pop3 import capabilities, look
 from bridge.config import Config, PassThrough
+from bridge.credentials.proof import Given
 from bridge.maildrop.errors import CredentialsRefused
 from bridge.maildrop.view import View
 from bridge.names import AccountName
+from bridge.sasl import Credentials
 from bridge.secret import Secret
 from tests.upstream.network import Network, Running
 from tests.upstream.pop3_server import POP3, Drop, drop_of
@@ -24,7 +26,8 @@ def looked(drop: Drop, password: bytes = b"wonder", view: View | None = None) ->
     said: list[str] = []
     network = Network(drop.answering)
     account = Account(b"alice", AccountName("alice"), ENTRY, view or View())
-    assert network.run(look(account, CONFIG, network, said.append, Secret(password)))  # type: ignore[arg-type]  # as much of a reactor as is needed
+    proof = Given(Credentials(account.login, Secret(password), "USER", bearer=False))
+    assert network.run(look(account, CONFIG, network, said.append, proof))  # type: ignore[arg-type]  # as much of a reactor as is needed
     assert network.open == 0
     return said
 

@@ -45,11 +45,11 @@ class Ground:
         self.bridge = Bridge(config, cast("Reactor", self.reactor), self.events.append)
 
     def upstream_in_memory(self) -> None:
-        def source(account: Any, credentials: Any, *, trace: Any, on_quirk: Any) -> Any:
+        def source(account: Any, proof: Any, *, trace: Any, on_quirk: Any) -> Any:
             if trace is not None:
                 trace("c", "a LOGIN …")
             on_quirk(Quirk.BARE_LF)
-            return self.upstream.make(account, credentials, cast("Any", ""))
+            return self.upstream.make(account, proof.given, cast("Any", ""))
 
         self.bridge._opener.source = source  # type: ignore[assignment,method-assign]  # a double
 

@@ -5,9 +5,9 @@ from urllib.parse import quote_from_bytes
 
 from attrs import evolve, field, frozen
 
-from bridge.config import PassThrough
+from bridge.config import Settings
 from bridge.maildrop.view import PLAIN, View
-from bridge.names import AccountName, SourceKey
+from bridge.names import ALONE, AccountName, SourceKey, SourceName
 
 
 @frozen
@@ -15,14 +15,16 @@ class Account:
     """`login` is sent upstream as it stands; `name` is the key of everything kept for this account (S22).
 
     `view`: what of the mailbox is seen, the owner's word and the login's together. `viewer`: whose eyes these are,
-    from the login alone, so that an owner who changes his mind changes nobody's numbers.
+    from the login alone, so that an owner who changes his mind changes nobody's numbers. `source`: which of several
+    behind one login it is, "" of pass-through.
     """
 
     login: bytes
     name: AccountName
-    passthrough: PassThrough
+    settings: Settings
     view: View = PLAIN
     viewer: str = ""
+    source: SourceName = ALONE
     key: SourceKey = field(init=False, eq=False, repr=False)
     place: str = field(init=False, eq=False, repr=False)
     """Server, mailbox and login: whatever is listed in another place is another mailbox (S1)."""
@@ -35,16 +37,35 @@ class Account:
 
     @key.default
     def _key(self) -> SourceKey:
-        return SourceKey(self.name)
+        return SourceKey(self.name, self.source)
 
     @place.default
     def _place(self) -> str:
-        return f"{self.passthrough.upstream} {quoted(self.login)}"
+        return f"{self.settings.upstream} {quoted(self.login)}"
 
     @guessed.default
     def _guessed(self) -> str:
-        server = evolve(self.passthrough.upstream, mailbox="INBOX")
+        server = evolve(self.settings.upstream, mailbox="INBOX")
         return folded(str(server).encode() + b" " + self.login)
+
+    @property
+    def label(self) -> str:
+        """As a person is told of it."""
+        return f"{self.name}/{self.source}" if self.source else str(self.name)
+
+
+@frozen
+class OwnLogin:
+    """A login of the bridge's own, which a password lets in that upstream never hears of; and what stands behind it."""
+
+    user: str
+    password: str
+    sources: tuple[Account, ...]
+
+    @property
+    def guessed(self) -> str:
+        """As of `Account`."""
+        return folded(b"own " + self.user.encode())
 
 
 def quoted(login: bytes) -> str:

@@ -4,6 +4,8 @@ The first entry whose pattern fits decides. A pattern is a shell glob (*, ?, [se
 kept, but for the part behind the last @: a domain is the same in any case (RFC 5321, section 2.4), the part before it
 belongs to the upstream server, which may tell "Ann" from "ann". Where the owner allows views by login, the pattern
 meets the login without its view, and so does the upstream server.
+
+A login of the bridge's own is found before any pattern, and by nothing but its name.
 """
 
 from fnmatch import fnmatchcase
@@ -12,11 +14,11 @@ from urllib.parse import quote
 
 from attrs import evolve
 
-from bridge.accounts.account import Account, quoted
+from bridge.accounts.account import Account, OwnLogin, quoted
 from bridge.accounts.login_view import parse_login, without_view
-from bridge.config import PassThrough
+from bridge.config import OwnAccount, OwnSource, PassThrough
 from bridge.maildrop.view import PLAIN, View
-from bridge.names import AccountName
+from bridge.names import AccountName, SourceName
 
 LONGEST_LOGIN = 1024
 
@@ -29,26 +31,40 @@ class LoginNotAllowed(Exception):
 
 
 class Directory:
-    def __init__(self, passthrough: tuple[PassThrough, ...]) -> None:
+    def __init__(self, passthrough: tuple[PassThrough, ...], accounts: tuple[OwnAccount, ...] = ()) -> None:
+        self._own = {_folded(account.user): _own_login(account) for account in accounts}
         self._entries = tuple((_folded(_text(entry.users.encode())), entry) for entry in passthrough)
         self._found = lru_cache(maxsize=LOGINS)(self._find)
 
-    def find(self, login: bytes) -> Account | None:
+    def find(self, login: bytes) -> Account | OwnLogin | None:
         """`login` is UTF-8 or any other octets. Raises LoginNotAllowed."""
         return self._found(login)
 
-    def _find(self, login: bytes) -> Account | None:
+    def _find(self, login: bytes) -> Account | OwnLogin | None:
         if not login:
             raise LoginNotAllowed("an empty login")
         if len(login) > LONGEST_LOGIN:
             raise LoginNotAllowed(f"a login of more than {LONGEST_LOGIN} octets")
         if any(octet < 0x20 or octet == 0x7F for octet in login):
             raise LoginNotAllowed("a control character in the login")
+        if (own := self._own.get(_folded(_text(login)))) is not None:
+            return own
         for pattern, entry in self._entries:
             name = without_view(login) if entry.login_views else login
             if fnmatchcase(_folded(_text(name)), pattern):
                 return _account(name, *_seen(entry, login))
         return None
+
+
+def _own_login(account: OwnAccount) -> OwnLogin:
+    return OwnLogin(account.user, account.password, tuple(_source(account, source) for source in account.source))
+
+
+def _source(account: OwnAccount, source: OwnSource) -> Account:
+    view = View(since=source.since, newest=source.newest, search=source.search)
+    # No key of pass-through is without a blank, and no quoted name has one.
+    name = AccountName(quoted(_folded(account.user).encode()))
+    return Account(source.login.encode(), name, source, view, source=SourceName(source.name))
 
 
 def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:

@@ -50,7 +50,7 @@ async def compare(
         before = None
     known = await store.fingerprints(account.key, before.incarnation) if before is not None else {}
     fingerprints = await _fingerprints(source, listing, known, terminal) if _needed(old) else known
-    uidl_format = parse_format(account.passthrough.uidl)
+    uidl_format = parse_format(account.settings.uidl)
     if before is not None:
         given = before.uidls().uidls(listing.uids)
     elif uidl_format.stable:

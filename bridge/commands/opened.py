@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from bridge.accounts.account import Account
+from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.accounts.login_view import without_view
 from bridge.check_state import look_at_state
 from bridge.commands.terminal import CommandRefused
-from bridge.config import Config, ConfigError, from_flags, load
+from bridge.config import Config, ConfigError, PassThrough, from_flags, load
+from bridge.credentials.proof import proof_of
 from bridge.maildrop.source import Source
 from bridge.sasl import Credentials
 from bridge.secret import Secret
@@ -47,17 +48,27 @@ def settings_of(file: Path | None, upstream: str | None, state: str | None) -> C
 
 def find_account(config: Config, login: str) -> Account:
     try:
-        account = Directory(config.passthrough).find(login.encode())
+        account = Directory(config.passthrough, config.accounts).find(login.encode())
     except LoginNotAllowed as error:
         raise CommandRefused(f"this login is not taken: {error}") from None
-    if account is None:
-        raise CommandRefused(f"no [[passthrough]] entry takes the login {login}")
-    return account
+    match account:
+        case None:
+            raise CommandRefused(f"no account and no [[passthrough]] entry takes the login {login}")
+        case OwnLogin(sources=(only,)):
+            return only
+        case Account():
+            return account
+        case _:
+            raise CommandRefused(f"{login} has several sources")
 
 
 def plain_login(login: str, account: Account) -> str:
     """What was typed at the old server: the login without the view that the bridge understands."""
-    return without_view(login.encode()).decode() if account.passthrough.login_views else login
+    return (
+        without_view(login.encode()).decode()
+        if isinstance(account.settings, PassThrough) and account.settings.login_views
+        else login
+    )
 
 
 @asynccontextmanager
@@ -90,8 +101,8 @@ async def state_of(
 @asynccontextmanager
 async def mailbox_of(config: Config, reactor: Reactor, account: Account, password: Secret) -> AsyncIterator[Source]:
     """Nothing is connected yet: the first question does that."""
-    credentials = Credentials(account.login, password, "USER", bearer=False)
-    source: Source = Opener(reactor, config.timeouts).source(account, credentials)
+    proof = proof_of(account, Credentials(account.login, password, "USER", bearer=False))
+    source: Source = Opener(reactor, config.timeouts).source(account, proof)
     try:
         yield source
     except BaseException:

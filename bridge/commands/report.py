@@ -11,7 +11,7 @@ def report(found: Comparison, account: Account, terminal: Terminal) -> None:
     hidden = sum(found.listing.hidden)
     say(f"old server: {counted(matching.asked, 'message')}")
     say(
-        f"upstream {account.passthrough.upstream}: {counted(len(found.listing), 'message')}"
+        f"upstream {account.settings.upstream}: {counted(len(found.listing), 'message')}"
         + (f", {hidden:,} of them hidden from POP3" if hidden else "")
     )
     say(f"recognised: {len(matching.uidls):,} of {matching.asked:,} ({_percent(matching.rate)})")

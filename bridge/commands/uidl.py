@@ -198,7 +198,7 @@ def _passwords(account: Account, old: Old | None) -> tuple[Secret | None, Secret
     if old is not None and old.server is not None:
         before = password(OLD_PASSWORD, f"Password of {old.login} at {old.server}")
     return before, password(
-        PASSWORD, f"Password of {account.login.decode('utf-8', 'replace')} at {account.passthrough.upstream}"
+        PASSWORD, f"Password of {account.login.decode('utf-8', 'replace')} at {account.settings.upstream}"
     )
 
 

@@ -52,7 +52,7 @@ async def diff_now(account: Account, store: Store, source: Source, terminal: Ter
     if why:
         await _say_renumbered(account, store, source, before, listing, why, terminal)
         return False
-    stable, uidls = parse_format(account.passthrough.uidl).stable, before.uidls()
+    stable, uidls = parse_format(account.settings.uidl).stable, before.uidls()
     then, now = _flags(before.listing), _flags(listing)
     gone, new = sorted(then.keys() - now), sorted(now.keys() - then)
     hidden = [uid for uid in listing.uids if now[uid] and not then.get(uid, True)]
@@ -100,7 +100,7 @@ async def _say_renumbered(
     doubt = implausible(before.listing, listing, moves)
     if not doubt:
         terminal.say("the next login goes on with that")
-    elif before.accepted or account.passthrough.renumbered == "accept":
+    elif before.accepted or account.settings.renumbered == "accept":
         terminal.say(f"{doubt}; accepted, the next login goes on with that")
     else:
         terminal.say(f"{doubt}; logins are refused until popbridge uidl accept")

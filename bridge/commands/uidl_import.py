@@ -146,7 +146,7 @@ async def _begun(
     Imported afterwards, they could not take a UIDL that was computed for another message a moment before: with
     formats without UIDVALIDITY old and new numbers overlap.
     """
-    uidl_format = parse_format(account.passthrough.uidl)
+    uidl_format = parse_format(account.settings.uidl)
     ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
     memory, news = advance.first(account.place, listing, uidl_format, ids)
     memory, news = advance.suffixed(memory, news, frozenset(imported.values()))

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 from cryptography import x509
 
 from bridge.config.notation import is_loopback
 from bridge.config.problems import WrongValue
-from bridge.config.values import Document, Endpoint, Listener, PassThrough
+from bridge.config.values import Document, Endpoint, Listener, OwnAccount, PassThrough, Settings
 from bridge.maildrop.uidl import UPSTREAM, parse_format
 
 KeyPath = tuple[str | int, ...]
+_Entry = TypeVar("_Entry", bound=Settings)
 Finding = tuple[KeyPath, WrongValue]
 
 
@@ -24,6 +26,13 @@ def check_listener(listener: Listener) -> Listener:
 
 
 def check_passthrough(entry: PassThrough) -> PassThrough:
+    if entry.login_views and entry.upstream.protocol == "pop3":
+        why = "has one mailbox and no search, and does not say when a message arrived"
+        raise WrongValue(f"a POP3 server {why}", remedy="leave login_views out", key="login_views")
+    return check_settings(entry)
+
+
+def check_settings(entry: _Entry) -> _Entry:
     """The entry, its upstream told whether clear text was accepted."""
     _check_protocol(entry)
     _check_deletion(entry)
@@ -36,17 +45,19 @@ def contradictions(document: Document) -> Iterator[Finding]:
     if not document.listener:
         remedy = 'add [[listener]] with pop3 = "127.0.0.1:1110"'
         yield ("listener",), WrongValue("nothing to listen on", remedy=remedy)
-    if not document.passthrough:
+    if not (document.passthrough or document.account):
         remedy = 'add [[passthrough]] with upstream = "imaps://imap.example.org"'
         yield ("passthrough",), WrongValue("no upstream", remedy=remedy)
     yield from _shared_addresses(document.listener)
     yield from _never_reached(document.passthrough)
     yield from _one_name_for_two(document.passthrough)
+    yield from _one_user_twice(document.account)
+    yield from _sources(document.account)
     if document.state is None:
-        yield from _forgotten(document.passthrough)
+        yield from _forgotten(document)
 
 
-def _check_protocol(entry: PassThrough) -> None:
+def _check_protocol(entry: Settings) -> None:
     """A POP3 server lists, sends and deletes, and that is all."""
     if entry.upstream.protocol == "imap":
         if entry.uidl == UPSTREAM:
@@ -69,11 +80,10 @@ _NOT_BY_POP3 = {
     "seen": "knows no read and unread messages",
     "since": "does not say when a message arrived",
     "search": "cannot search",
-    "login_views": "has one mailbox and no search, and does not say when a message arrived",
 }
 
 
-def _check_deletion(entry: PassThrough) -> None:
+def _check_deletion(entry: Settings) -> None:
     for key in ("trash", "archive"):
         if getattr(entry, key) is not None and entry.delete != key:
             raise WrongValue(
@@ -115,7 +125,7 @@ def _holds_certificates(file: Path) -> bool:
         return False
 
 
-def _check_trust(entry: PassThrough) -> None:
+def _check_trust(entry: Settings) -> None:
     if entry.ca is not None and entry.pin is not None:
         raise WrongValue(
             "a pin already names the one certificate that is trusted, so ca would never be asked",
@@ -187,20 +197,43 @@ def _one_name_for_two(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
             yield ("passthrough", index, "name"), WrongValue(text, remedy="choose another name")
 
 
-def _forgotten(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
+def _one_user_twice(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, account in enumerate(accounts):
+        if account.user in seen:
+            remedy = "one account may have several sources: put its [[account.source]] entries together"
+            yield ("account", index, "user"), WrongValue(f"{account.user} is an account already", remedy=remedy)
+        seen.add(account.user)
+
+
+def _sources(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
+    for index, account in enumerate(accounts):
+        if not account.source:
+            remedy = "add [[account.source]] with name, upstream, login and secret"
+            yield ("account", index, "source"), WrongValue("this account has no mailbox", remedy=remedy)
+        if len(account.source) > 1:
+            yield ("account", index, "source", 1), WrongValue("not in this version", remedy="write one source")
+
+
+def _forgotten(document: Document) -> Iterator[Finding]:
     """What would be a promise for no longer than the process lives."""
-    for index, entry in enumerate(entries):
+    entries: list[tuple[KeyPath, Settings]] = [
+        (("passthrough", index), entry) for index, entry in enumerate(document.passthrough)
+    ]
+    for index, account in enumerate(document.account):
+        entries += [(("account", index, "source", place), source) for place, source in enumerate(account.source)]
+    for path, entry in entries:
         for key in _remembering(entry):
             text = f'what {key} asks for has to be remembered, but state = "memory:" forgets it when the bridge ends'
             remedy = f'write state = "sqlite:popbridge.sqlite", or another {key}, or leave it out'
-            yield ("passthrough", index, key), WrongValue(text, remedy=remedy)
+            yield (*path, key), WrongValue(text, remedy=remedy)
 
 
-def _remembering(entry: PassThrough) -> Iterator[str]:
+def _remembering(entry: Settings) -> Iterator[str]:
     if entry.delete == "keep":
         yield "delete"
     yield from (key for key in ("after", "purge", "since", "newest", "search") if getattr(entry, key) is not None)
-    if entry.login_views:
+    if isinstance(entry, PassThrough) and entry.login_views:
         yield "login_views"
     if parse_format(entry.uidl).needs_store:
         yield "uidl"

@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from bridge.config.problems import WrongValue
-from bridge.config.values import Endpoint, Upstream
+from bridge.config.values import Endpoint, Reference, Upstream
 from bridge.violation import excerpt
 
 _SCHEMES: dict[str, tuple[Literal["imap", "pop3"], Literal["tls", "starttls", "none"], int]] = {
@@ -29,6 +29,7 @@ LONGEST_REST = 600.0
 A_CENTURY = 100 * A_YEAR
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HASH = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=8,p=([1-4])\$[\w+/]{16,64}\$[\w+/]{43}")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -207,3 +208,25 @@ def _host_guess(rest: str) -> str:
 
 def _shown(text: str) -> str:
     return f'"{excerpt(text.encode())}"'
+
+
+def parse_reference(text: str, base: Path) -> Reference:
+    """Where a secret is found. A relative path starts at `base`."""
+    kind, colon, name = text.partition(":")
+    if not colon or not name:
+        raise WrongValue("a secret is not written here, but where it is found", write="file:work.password")
+    match kind:
+        case "env":
+            return Reference("env", name)
+        case "file":
+            return Reference("file", str(base / name))
+        case _:
+            raise WrongValue(f"{_shown(kind)}: is neither file: nor env:", write="file:work.password")
+
+
+def check_hash(text: str) -> str:
+    """A password as `popbridge password` prints it. Bounded, so that no entry makes a login take gigabytes."""
+    given = _HASH.fullmatch(text)
+    if given is None or not 10 <= int(given[1]) <= 18:
+        raise WrongValue("this is no password hash", remedy="write what `popbridge password` prints")
+    return text

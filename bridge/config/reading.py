@@ -90,6 +90,7 @@ def _config(document: Document, base: Path) -> Config:
         base=base,
         listeners=document.listener,
         passthrough=document.passthrough,
+        accounts=document.account,
         state=document.state and base / document.state,
         timeouts=document.timeouts,
         limits=document.limits,

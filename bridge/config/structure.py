@@ -12,14 +12,23 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from bridge.config.contradictions import Finding, KeyPath, check_listener, check_passthrough, contradictions
+from bridge.config.contradictions import (
+    Finding,
+    KeyPath,
+    check_listener,
+    check_passthrough,
+    check_settings,
+    contradictions,
+)
 from bridge.config.notation import (
     A_CENTURY,
+    check_hash,
     check_login_template,
     check_name,
     parse_duration,
     parse_endpoint,
     parse_pin,
+    parse_reference,
     parse_rest,
     parse_state,
     parse_upstream,
@@ -31,10 +40,14 @@ from bridge.config.values import (
     Endpoint,
     Listener,
     Long,
+    OwnAccount,
+    OwnSource,
     PassThrough,
     Positive,
+    Reference,
     Rest,
     SelfSigned,
+    Settings,
     StateFile,
     Upstream,
 )
@@ -42,10 +55,19 @@ from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import UPSTREAM, parse_format
 
 _LATER_KEYS = {
-    "account": "logins of the bridge's own are not in this version; use [[passthrough]]",
     "lock": "it is not in this version; several sessions at once are allowed; leave it out",
 }
-_EXAMPLES = {"upstream": "imaps://imap.example.org", "certificate": "chain.pem", "key": "key.pem"}
+_HEADINGS = {OwnAccount: "account", OwnSource: "account.source"}
+_EXAMPLES = {
+    "upstream": "imaps://imap.example.org",
+    "certificate": "chain.pem",
+    "key": "key.pem",
+    "user": "ann",
+    "password": "$scrypt$…",
+    "name": "work",
+    "login": "ann@example.org",
+    "secret": "file:work.password",
+}
 _KINDS = {
     str: "text in quotes",
     bool: "true or false",
@@ -92,6 +114,7 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook(float, lambda value, _: parse_duration(value))
     converter.register_structure_hook(Path, lambda value, _: _file(value, base))
     converter.register_structure_hook(Endpoint, lambda value, _: parse_endpoint(_as_address(value)))
+    converter.register_structure_hook(Reference, lambda value, _: parse_reference(_text(value, str), base))
     converter.register_structure_hook(Upstream, lambda value, _: parse_upstream(_text(value, str)))
     converter.register_structure_hook(Certificate | SelfSigned | None, lambda value, _: _listener_tls(value, converter))
     return converter
@@ -123,7 +146,7 @@ def _list_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], A
 
     def hook(value: Any, _: Any) -> Any:
         if isinstance(value, dict) and attrs.has(member):
-            heading = f"[[{member.__name__.lower()}]]"
+            heading = f"[[{_HEADINGS.get(member, member.__name__.lower())}]]"
             raise WrongValue("there may be several, so the heading has double brackets", remedy=f"write {heading}")
         if not isinstance(value, list):
             raise WrongValue("this is a list", remedy='write ["…", "…"], or [[…]] headings for tables')
@@ -228,19 +251,53 @@ def _as_its_upstream_is(table: dict[str, Any]) -> dict[str, Any]:
     return {"delete": "expunge", "uidl": UPSTREAM, **table} if pop3 else table
 
 
-_DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {PassThrough: _as_its_upstream_is}
-_CHECKS: dict[type[Any], Callable[[Any], Any]] = {Listener: check_listener, PassThrough: check_passthrough}
+def _said_once(table: dict[str, Any]) -> dict[str, Any]:
+    """What stands in an account itself holds for each of its sources that does not say otherwise."""
+    shared = {key: table[key] for key in table if key in _SHARED}
+    sources = table.get("source")
+    if isinstance(sources, list):
+        sources = [{**shared, **one} if isinstance(one, dict) else one for one in sources]
+    own = {key: value for key, value in table.items() if key not in _SHARED}
+    return {**own, "source": sources} if "source" in table else own
+
+
+def _login(value: Any, _: Any) -> str:
+    if not _text(value, str) or not value.isprintable():
+        raise WrongValue("a login is not empty and holds no control characters", write="ann@example.org")
+    return str(value)
+
+
+_SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"}
+_DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    PassThrough: _as_its_upstream_is,
+    OwnSource: _as_its_upstream_is,
+    OwnAccount: _said_once,
+}
+_CHECKS: dict[type[Any], Callable[[Any], Any]] = {
+    Listener: check_listener,
+    PassThrough: check_passthrough,
+    OwnSource: check_settings,
+}
+_SETTINGS: dict[str, Any] = {
+    "trash": override(struct_hook=_mailbox),
+    "archive": override(struct_hook=_mailbox),
+    "search": override(struct_hook=_search),
+    "uidl": override(struct_hook=_uidl),
+    "pin": override(struct_hook=lambda value, _: parse_pin(_text(value, str))),
+}
+_NAME = override(struct_hook=lambda value, _: check_name(_text(value, str)))
 _FIELDS: dict[type[Any], dict[str, Any]] = {
     PassThrough: {
-        "name": override(struct_hook=lambda value, _: check_name(_text(value, str))),
+        **_SETTINGS,
+        "name": _NAME,
         "users": override(struct_hook=_users),
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
-        "trash": override(struct_hook=_mailbox),
-        "archive": override(struct_hook=_mailbox),
-        "search": override(struct_hook=_search),
-        "uidl": override(struct_hook=_uidl),
-        "pin": override(struct_hook=lambda value, _: parse_pin(_text(value, str))),
-    }
+    },
+    OwnSource: {**_SETTINGS, "name": _NAME, "login": override(struct_hook=_login)},
+    OwnAccount: {
+        "user": override(struct_hook=_login),
+        "password": override(struct_hook=lambda value, _: check_hash(_text(value, str))),
+    },
 }
 
 
@@ -275,6 +332,7 @@ def _unknown_key(key: str, table: type[Any]) -> WrongValue:
     if key in _LATER_KEYS:
         return WrongValue("not in this version", remedy=_LATER_KEYS[key])
     known = [field.name for field in attrs.fields(table)]
+    known += sorted(_SHARED) if table is OwnAccount else []
     if close := difflib.get_close_matches(key, known, 1, 0.6):
         return WrongValue("there is no such key here", remedy=f"did you mean {close[0]}?")
     return WrongValue("there is no such key here", remedy=f"the keys here are {', '.join(known)}")

@@ -12,6 +12,8 @@ from attrs import frozen
 Mechanism = Literal["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
 MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 
+Delete = Literal["flag", "expunge", "trash", "archive", "hide", "keep"]
+
 Positive = Annotated[int, "at least 1"]
 Long = Annotated[float, "a duration of years, where others lie within one"]
 Rest = Annotated[float, 'a duration up to ten minutes (S22); 0 where it is "off"']
@@ -78,19 +80,15 @@ class Upstream:
 
 
 @frozen(kw_only=True)
-class PassThrough:
-    """The POP3 login is the upstream login. `users` is a shell glob over logins; see `accounts.directory`.
+class Settings:
+    """One mailbox elsewhere: where it is, and how it is to be treated.
 
-    `name` is what memory is kept under instead of the upstream's URL, so that it survives a move to another server.
-    `since`, `newest`, `search`: the view that every login has; `login_views` lets a login narrow it (`maildrop.view`).
+    `since`, `newest`, `search`: the view that every login has (`maildrop.view`).
     """
 
     upstream: Upstream
-    name: str | None = None
-    users: str = "*"
-    login: str = "{user}"  # {user}: the login as typed; {local}: its part before the last @
     # S18; of a POP3 upstream a configuration makes "expunge" the default, and "upstream" that of uidl.
-    delete: Literal["flag", "expunge", "trash", "archive", "hide", "keep"] = "flag"
+    delete: Delete = "flag"
     trash: str | None = None  # the mailbox where the server names none (RFC 6154)
     archive: str | None = None  # the same
     after: Long | None = None  # what DELE means is carried out so much later
@@ -101,15 +99,60 @@ class PassThrough:
     since: Long | None = None
     newest: Positive | None = None
     search: str | None = None  # IMAP's search keys
-    login_views: bool = False
     uidl: str = "bridge"  # S5
     ca: Path | None = None
     pin: str | None = None  # SHA-256 of certificate or public key, 64 lower-case hex digits
     cleartext: bool = False
     max_deletions: int | None = None  # S21
-    master_users: bool = False  # S22: lets `*` through in a login
     gmail_auto_expunge: bool = True  # false: its owner switched it off, so that a flagged message stays (S18)
     expunge_without_uidplus: bool = False  # S19: accepts a race with other users' deletions
+
+
+@frozen(kw_only=True)
+class PassThrough(Settings):
+    """The POP3 login is the upstream login. `users` is a shell glob over logins; see `accounts.directory`.
+
+    `name` is what memory is kept under instead of the upstream's URL, so that it survives a move to another server.
+    `login_views` lets a login narrow the view.
+    """
+
+    name: str | None = None
+    users: str = "*"
+    login: str = "{user}"  # {user}: the login as typed; {local}: its part before the last @
+    login_views: bool = False
+    master_users: bool = False  # S22: lets `*` through in a login
+
+
+@frozen
+class Reference:
+    """Where a secret is found; a file's path is absolute."""
+
+    kind: Literal["env", "file"]
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@frozen(kw_only=True)
+class OwnSource(Settings):
+    """One of the mailboxes behind a login of the bridge's own: `login` is sent there as it stands.
+
+    Memory is kept under the account's user and this `name`.
+    """
+
+    name: str
+    login: str
+    secret: Reference
+
+
+@frozen(kw_only=True)
+class OwnAccount:
+    """A login of the bridge's own. `password` is a hash, as `popbridge password` prints it."""
+
+    user: str
+    password: str
+    source: tuple[OwnSource, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -165,6 +208,7 @@ class Document:
     trace: bool = False
     listener: tuple[Listener, ...] = ()
     passthrough: tuple[PassThrough, ...] = ()
+    account: tuple[OwnAccount, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
@@ -179,7 +223,8 @@ class Config:
 
     base: Path
     listeners: tuple[Listener, ...]
-    passthrough: tuple[PassThrough, ...]
+    passthrough: tuple[PassThrough, ...] = ()
+    accounts: tuple[OwnAccount, ...] = ()
     state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -8,8 +8,9 @@ from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from bridge.accounts.account import Account, folded
+from bridge.accounts.account import Account, OwnLogin, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
+from bridge.credentials.passwords import fits
 from bridge.downstream.at_once import Over, begin
 from bridge.downstream.crowd import Crowd
 from bridge.downstream.throttle import Standing, Throttle, network_of
@@ -25,7 +26,9 @@ PATIENCE = 30.0
 
 
 class MakeSource(Protocol):
-    def __call__(self, account: Account, credentials: Credentials, session: SessionId) -> Source: ...
+    """`given`: what the client sent, where that is what upstream gets."""
+
+    def __call__(self, account: Account, given: Credentials | None, session: SessionId) -> Source: ...
 
 
 @frozen
@@ -34,7 +37,7 @@ class _Trial:
 
     address: str
     name: str
-    found: Account | CredentialsRefused
+    found: Account | OwnLogin | CredentialsRefused
     credentials: Credentials
     session: SessionId
 
@@ -64,7 +67,7 @@ class Logins:
         """An open maildrop, or a Trouble."""
         found = self._find(credentials.login)
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
-        name = found.guessed if isinstance(found, Account) else folded(credentials.login)
+        name = folded(credentials.login) if isinstance(found, CredentialsRefused) else found.guessed
         trial = _Trial(address, name, found, credentials, session)
         opening = begin(self._open_in_turn(trial))
         if isinstance(opening, Over):
@@ -77,7 +80,7 @@ class Logins:
                 f"upstream did not let us in within {self._login_wait:g} seconds; try again later"
             ) from None
 
-    def _find(self, login: bytes) -> Account | CredentialsRefused:
+    def _find(self, login: bytes) -> Account | OwnLogin | CredentialsRefused:
         """A login that no account takes waits and is answered like a wrong password."""
         try:
             account = self._directory.find(login)
@@ -121,7 +124,15 @@ class Logins:
         return visit
 
     async def _visit(self, trial: _Trial) -> Visit:
-        if isinstance(trial.found, CredentialsRefused):
-            raise trial.found
-        source = self._make_source(trial.found, trial.credentials, trial.session)
-        return await self._office.open(trial.found, source)
+        match trial.found:
+            case CredentialsRefused() as refusal:
+                raise refusal
+            case Account() as account:
+                source = self._make_source(account, trial.credentials, trial.session)
+                return await self._office.open(account, source)
+            case OwnLogin(_, password, (account,)):
+                if trial.credentials.bearer or not await fits(password, trial.credentials.secret):
+                    raise CredentialsRefused("the password is not that of the account")
+                return await self._office.open(account, self._make_source(account, None, trial.session))
+            case _:
+                raise AssertionError("an account without a source")

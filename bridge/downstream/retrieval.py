@@ -139,7 +139,7 @@ class Retrieval:
         except Trouble as trouble:
             healthy = isinstance(trouble, RetrievalRefused | MailboxReplaced)  # upstream said so, on a good connection
             if not (healthy or self._host.over):  # over: it was the client that went
-                upstream = str(self._visit.account.passthrough.upstream)
+                upstream = str(self._visit.account.settings.upstream)
                 why = f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)
                 self._emit(UpstreamLost(self._session, upstream, why))
             if isinstance(trouble, MailboxReplaced):

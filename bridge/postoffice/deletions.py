@@ -112,7 +112,7 @@ class Deletions:
 
         `touched`: the session changed other flags of these messages since they were listed.
         """
-        settings = account.passthrough
+        settings = account.settings
         policy = Policy(settings.delete)
         why = source.refusal(policy) if policy is not Policy.KEEP else ""
         if why:
@@ -137,7 +137,7 @@ class Deletions:
         return await self._awaited(work, len(uids))
 
     def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int]) -> list[Entry]:
-        listing, after = memory.listing, account.passthrough.after
+        listing, after = memory.listing, account.settings.after
         due = self._clock.seconds() + after if after is not None else 0.0
         entries = []
         for uid in uids:
@@ -149,7 +149,7 @@ class Deletions:
                     uid=uid,
                     size=listing.sizes[row],
                     date=listing.dates[row],
-                    policy=Policy(account.passthrough.delete),
+                    policy=Policy(account.settings.delete),
                     due=due,
                     modseq=listing.highestmodseq,
                 )
@@ -161,7 +161,7 @@ class Deletions:
         try:
             return await self._store.write_down(account.key, entries)
         except StateUnavailable:
-            if account.passthrough.after is not None:
+            if account.settings.after is not None:
                 raise
             return None
 
@@ -338,7 +338,7 @@ class Deletions:
     ) -> Job:
         ours = self._ours if written else set()
         by_uid = {entry.uid: entry for entry in entries}
-        return Job(source, by_uid, written, unseen, account.passthrough.purge, ours, sets_aside)
+        return Job(source, by_uid, written, unseen, account.settings.purge, ours, sets_aside)
 
     def stop(self) -> None:
         """The bridge ends; the journal keeps what is not done."""

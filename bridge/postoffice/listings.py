@@ -132,7 +132,7 @@ class Listings:
 
     def _asks_more(self, account: Account, memory: Memory) -> bool:
         """The owner has said something since: there is more to do than to compare two listings."""
-        other = parse_format(account.passthrough.uidl).template != memory.template
+        other = parse_format(account.settings.uidl).template != memory.template
         return other or bool(memory.question) or memory.accepted or account.key in self._working
 
     async def _carried_through(self, key: SourceKey, storing: Coroutine[Any, Any, Memory], source: Source) -> Memory:
@@ -162,7 +162,7 @@ class Listings:
         self, account: Account, source: Source, before: Memory | None, listing: Listing, why: str
     ) -> Memory:
         """`why` it is another incarnation, or "" where it goes on."""
-        uidl_format = parse_format(account.passthrough.uidl)
+        uidl_format = parse_format(account.settings.uidl)
         memory, news = await self._thought(account, source, before, listing, uidl_format, why)
         if before is not None and not _is_news(before, memory, news):
             return memory
@@ -217,7 +217,7 @@ class Listings:
         uidl_format: UidlFormat,
         why: str,
     ) -> tuple[Memory, News]:
-        if not (before.accepted or account.passthrough.renumbered == "accept"):
+        if not (before.accepted or account.settings.renumbered == "accept"):
             self._refuse_again(account, before, listing)
         old = await self._store.fingerprints(account.key, before.incarnation)
         new = self._working[account.key].fingerprints = await source.fingerprints(listing.uids)
@@ -226,7 +226,7 @@ class Listings:
         question = f"{why}; {doubt}"
         # The owner's word is for what he was asked, and not for what became of the mailbox since.
         answered = before.accepted and question == before.question
-        if doubt and not (answered or account.passthrough.renumbered == "accept"):
+        if doubt and not (answered or account.settings.renumbered == "accept"):
             await self._ask(account, before, listing, question, len(moves.uids))
         self._judged.pop(account.key, None)
         self._emit(MailboxRenumbered(str(account.name), why, len(moves.uids), len(before.listing), asks=False))

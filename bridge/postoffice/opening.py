@@ -68,7 +68,7 @@ class PostOffice:
             await self._seen(account, memory, found, replayed.hidden),
             memory.uidls(),
             true_sizes=memory.true_sizes,
-            max_deletions=account.passthrough.max_deletions,
+            max_deletions=account.settings.max_deletions,
         )
         return Visit(
             account=account,

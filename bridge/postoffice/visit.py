@@ -63,7 +63,7 @@ class Visit:
     _lost: bool = False
 
     def __attrs_post_init__(self) -> None:
-        settings = self.account.passthrough
+        settings = self.account.settings
         self._walk = Walk(self._cost)
         self._marks = settings.seen == "retrieved"
         self._marks_by_top = self._marks and settings.top_counts
@@ -137,7 +137,7 @@ class Visit:
     async def quit(self, marked: Sequence[int]) -> Outcome:
         """Carry out what was marked and read; never raises a Trouble."""
         await self._learn({}, self._memory.learned_to)  # the next login may come at once
-        if self.account.passthrough.seen == "deleted":
+        if self.account.settings.seen == "deleted":
             self._read.update(marked)
         if self._read:
             await self._mark_seen()

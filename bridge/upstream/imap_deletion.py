@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attrs import define, frozen
 
-from bridge.config import PassThrough
+from bridge.config import Settings
 from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
 from bridge.imap.listing import DELETED, HIDDEN
 from bridge.maildrop.errors import Trouble
@@ -27,7 +27,7 @@ async def carry_out(
     connection: ImapConnection,
     policy: Policy | None,
     mailbox: Mailbox,
-    account: PassThrough,
+    account: Settings,
     uids: Sequence[int],
     *,
     again: bool = False,
@@ -73,7 +73,7 @@ class _Task:
     connection: ImapConnection
     policy: Policy | None
     mailbox: Mailbox
-    account: PassThrough
+    account: Settings
     again: bool
     left: set[int]
     reason: _Reason | None = None

@@ -3,7 +3,7 @@
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
-from bridge.config import PassThrough
+from bridge.config import Settings
 from bridge.imap import responses
 from bridge.imap.client import ClientState
 from bridge.imap.commands import AskRights, Enable, Identify, Select
@@ -34,7 +34,7 @@ class Opened:
 
 async def open_mailbox(
     connection: ImapConnection,
-    account: PassThrough,
+    account: Settings,
     *,
     listing: bool,
     known: Listing | None = None,
@@ -60,7 +60,7 @@ class _NotUnderstood(Exception):
 
 
 async def _open(
-    connection: ImapConnection, account: PassThrough, select: Select, roll: Roll | None, seen: Mailbox | None
+    connection: ImapConnection, account: Settings, select: Select, roll: Roll | None, seen: Mailbox | None
 ) -> Opened:
     has = connection.client.capabilities
     policy = Policy(account.delete)
@@ -110,7 +110,7 @@ def _introduce(connection: ImapConnection) -> "list[Deferred[Answer]]":
 
 
 def _seen(
-    connection: ImapConnection, account: PassThrough, selected: Answer, targets: Answer | None, rights: Answer | None
+    connection: ImapConnection, account: Settings, selected: Answer, targets: Answer | None, rights: Answer | None
 ) -> Mailbox:
     has = connection.client.capabilities
     granted = [r.rights for r in (rights.responses if rights is not None else ()) if isinstance(r, responses.Rights)]

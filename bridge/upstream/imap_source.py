@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
-from bridge.config import PassThrough
+from bridge.config import Settings
 from bridge.imap import responses
 from bridge.imap.commands import FetchBody, FetchFlags, Noop
 from bridge.maildrop import retention
@@ -49,7 +49,7 @@ class ImapSource:
     def __init__(
         self,
         reach: Reach,
-        account: PassThrough,
+        account: Settings,
         clock: IReactorTime,
         mooring: Mooring = NONE,
         budget: Budget | None = None,

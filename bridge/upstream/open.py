@@ -1,11 +1,13 @@
 """From an account and credentials nobody has verified yet to a Source: who connects where, trusting whom."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from attrs import evolve
 
 from bridge.accounts.account import Account
 from bridge.config import Timeouts
+from bridge.credentials.proof import Proof
 from bridge.imap.quirks import Quirk, ignore
 from bridge.maildrop.errors import CredentialsRefused
 from bridge.maildrop.readahead import Budget
@@ -23,6 +25,8 @@ from bridge.upstream.pop3_opening import connect as connect_pop3
 from bridge.upstream.pop3_opening import log_in as log_in_pop3
 from bridge.upstream.pop3_source import Pop3Source
 from bridge.upstream.turns import Turns
+
+_Connection = TypeVar("_Connection", ImapConnection, Pop3Connection)
 
 
 class Opener:
@@ -44,17 +48,17 @@ class Opener:
     def source(
         self,
         account: Account,
-        credentials: Credentials,
+        proof: Proof,
         *,
         trace: Trace | None = None,
         on_quirk: Callable[[Quirk], None] = ignore,
     ) -> Source:
         """Nothing is connected yet: `list` does that, and later whatever asks after a lost connection."""
-        if account.passthrough.upstream.protocol == "pop3":
-            return self._pop3_source(account, credentials, trace)
+        if account.settings.upstream.protocol == "pop3":
+            return self._pop3_source(account, proof, trace)
         pool, mooring = self._pool, NONE
         if pool is not None:
-            mooring = Mooring(pool, pool.berth(account, credentials), trace, on_quirk)
+            mooring = Mooring(pool, pool.berth(account, proof), trace, on_quirk)
 
         def make() -> ImapConnection:
             return ImapConnection(
@@ -65,43 +69,36 @@ class Opener:
                 on_quirk=on_quirk,
             )
 
+        async def connected(credentials: Credentials) -> ImapConnection:
+            settings = account.settings
+            tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+            connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
+            try:
+                await log_in(connection, credentials)
+            except BaseException:
+                connection.abandon()
+                raise
+            return connection
+
         async def reach() -> ImapConnection:
             if pool is None:
-                return await self._logged_in(account, credentials, make)
+                return await _proved(proof, account, connected)
             guessed = account.guessed
             pool.enter(guessed)
             try:
-                connection = await self._logged_in(account, credentials, make)
-            except BaseException as error:
+                connection = await _proved(proof, account, connected, lambda: pool.refused(guessed))
+            except BaseException:
                 pool.leave(guessed)
-                if isinstance(error, CredentialsRefused):
-                    pool.refused(guessed)
                 raise
             connection.on_end = lambda: pool.ended(guessed, connection)
             if mooring.berth is not None:
                 pool.admit(mooring.berth, connection)
             return connection
 
-        return ImapSource(reach, account.passthrough, self._reactor, mooring, self._budget)
+        return ImapSource(reach, account.settings, self._reactor, mooring, self._budget)
 
-    async def _logged_in(
-        self, account: Account, credentials: Credentials, make: Callable[[], ImapConnection]
-    ) -> ImapConnection:
-        settings = account.passthrough
-        sent = evolve(credentials, login=account.login)  # what the owner's login = "{local}" makes of it
-        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
-        connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
-        try:
-            await log_in(connection, sent)
-        except BaseException:
-            connection.abandon()
-            raise
-        return connection
-
-    def _pop3_source(self, account: Account, credentials: Credentials, trace: Trace | None) -> Source:
-        settings = account.passthrough
-        sent = evolve(credentials, login=account.login)
-        tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
+    def _pop3_source(self, account: Account, proof: Proof, trace: Trace | None) -> Source:
+        settings = account.settings
 
         def make() -> Pop3Connection:
             return Pop3Connection(
@@ -111,13 +108,36 @@ class Opener:
                 trace=trace,
             )
 
-        async def reach() -> Pop3Connection:
+        async def connected(credentials: Credentials) -> Pop3Connection:
+            tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
             connection = await connect_pop3(self._reactor, settings.upstream, tls, self._timeouts, make)
             try:
-                await log_in_pop3(connection, sent)
+                await log_in_pop3(connection, credentials)
             except BaseException:
                 connection.abandon()
                 raise
             return connection
 
-        return Pop3Source(lambda: self._turns.take(account.place, sent.secret), reach, self._reactor)
+        async def reach() -> Pop3Connection:
+            return await _proved(proof, account, connected)
+
+        return Pop3Source(lambda: self._turns.take(account.place, proof.identity), reach, self._reactor)
+
+
+async def _proved(
+    proof: Proof,
+    account: Account,
+    connected: Callable[[Credentials], Awaitable[_Connection]],
+    on_refused: Callable[[], None] = lambda: None,
+) -> _Connection:
+    """A connection that is logged in; tried twice where the first credentials were refused and others are at hand."""
+    for again in (True, False):
+        # What the owner's login = "{local}" makes of the name goes upstream.
+        credentials = evolve(await proof.credentials(), login=account.login)
+        try:
+            return await connected(credentials)
+        except CredentialsRefused as refusal:
+            on_refused()
+            if not (again and proof.renew(credentials)):
+                raise proof.refused(refusal) from None
+    raise AssertionError("unreachable")

@@ -14,12 +14,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bridge.accounts.account import Account
-from bridge.config import PassThrough, Pool
+from bridge.config import Pool, Settings
+from bridge.credentials.proof import Proof
 from bridge.imap.quirks import FLAGS_IN_IDLE, ignore
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox
-from bridge.sasl import Credentials
 from bridge.upstream.imap_connection import ImapConnection
 
 CHECKED_WITHIN = 600.0
@@ -42,7 +42,7 @@ STOPPING = 2.0
 class Berth:
     """Whose connection it is: what has to be the same for a login to take it over."""
 
-    settings: PassThrough
+    settings: Settings
     login: bytes
     guessed: str
     proof: bytes = field(repr=False)
@@ -84,18 +84,17 @@ class ConnectionPool:
         """How many are parked."""
         return len(self._parked)
 
-    def berth(self, account: Account, credentials: Credentials) -> Berth | None:
-        """None for a bearer token, which is never taken on trust, and for another mailbox than INBOX.
+    def berth(self, account: Account, proof: Proof) -> Berth | None:
+        """None for a bearer token of the client's, which is never taken on trust, and for another mailbox than INBOX.
 
         INBOX alone is never deleted (RFC 9051, section 6.3.5). Of another one that was deleted and made anew Dovecot
         2.3.19 may show the old state to a process that had it open, even to a new SELECT, when the file system gave the
         new folder the old one's inode.
         """
-        if credentials.bearer or not self._limits.park or account.passthrough.upstream.mailbox != "INBOX":
+        if not (proof.parks and self._limits.park) or account.settings.upstream.mailbox != "INBOX":
             return None
-        shown = len(credentials.login).to_bytes(4, "big") + credentials.login + credentials.secret.reveal()
-        proof = hmac.digest(self._key, shown, "sha256")
-        return Berth(account.passthrough, account.login, account.guessed, proof)
+        proved = hmac.digest(self._key, proof.identity.reveal(), "sha256")
+        return Berth(account.settings, account.login, account.guessed, proved)
 
     # A login.
 

@@ -21,16 +21,16 @@ def entry(users: str = "*", login: str = "{user}", upstream: Upstream = UPSTREAM
 
 def found(login: bytes, *entries: PassThrough) -> Account:
     account = Directory(entries).find(login)
-    assert account is not None
+    assert isinstance(account, Account)
     return account
 
 
 def test_the_first_entry_that_fits_is_taken() -> None:
     entries = entry("ann@*", upstream=OTHER), entry("*@example.org"), entry("*", upstream=OTHER)
 
-    assert found(b"bob@example.org", *entries).passthrough is entries[1]
-    assert found(b"ann@example.org", *entries).passthrough is entries[0]
-    assert found(b"carl", *entries).passthrough is entries[2]
+    assert found(b"bob@example.org", *entries).settings is entries[1]
+    assert found(b"ann@example.org", *entries).settings is entries[0]
+    assert found(b"carl", *entries).settings is entries[2]
 
 
 def test_a_login_that_fits_nothing_is_nobody_s() -> None:
@@ -91,7 +91,7 @@ def test_different_logins_are_different_accounts_with_printable_names(one: bytes
             account = directory.find(login)
         except LoginNotAllowed:
             return
-        assert account is not None
+        assert isinstance(account, Account)
         assert account.login == login
         assert account.name.isascii()
         assert account.name.isprintable()
@@ -148,7 +148,7 @@ def test_the_owner_s_view_is_everybody_s_and_changes_nobody_s_name() -> None:
 def test_another_mailbox_is_another_account() -> None:
     inbox, archive = found(b"ann@example.org", VIEWS), found(b"ann@example.org#mailbox=My Mail", VIEWS)
 
-    assert archive.passthrough.upstream.mailbox == "My Mail"
+    assert archive.settings.upstream.mailbox == "My Mail"
     assert archive.name == archive.place == "imaps://imap.example.org:993/My%20Mail ann@example.org"
     assert archive.viewer == ""
     assert found(b"ann@example.org#mailbox=INBOX", VIEWS) == attrs.evolve(inbox, view=PLAIN)
@@ -161,7 +161,7 @@ def test_another_mailbox_is_another_account() -> None:
 def test_the_mailbox_of_the_entry_is_nothing_else_than_that_of_a_login() -> None:
     entry_of_archive = attrs.evolve(VIEWS, upstream=OTHER)
 
-    assert found(b"ann@example.org#mailbox=My Mail", entry_of_archive).passthrough == entry_of_archive
+    assert found(b"ann@example.org#mailbox=My Mail", entry_of_archive).settings == entry_of_archive
     inbox = found(b"ann@example.org#mailbox=inbox", entry_of_archive)
     assert inbox.name == "imaps://imap.other.example:993/INBOX ann@example.org"
 
@@ -179,7 +179,7 @@ def test_a_view_is_no_login_and_hides_no_star() -> None:
     for login in (b"#as=x", b"recent:", b"ann*admin#as=x", b"ann#mailbox=%0aX"):
         with pytest.raises(LoginNotAllowed):
             Directory((anybody,)).find(login)
-    assert found(b"ann#mailbox=a*b", anybody).passthrough.upstream.mailbox == "a*b"
+    assert found(b"ann#mailbox=a*b", anybody).settings.upstream.mailbox == "a*b"
 
 
 def test_under_a_name_the_memory_is_the_login_s_as_typed_and_without_one_the_mailbox_s() -> None:
@@ -189,7 +189,7 @@ def test_under_a_name_the_memory_is_the_login_s_as_typed_and_without_one_the_mai
 
     def keys(entry: PassThrough, *logins: bytes) -> set[str]:
         found = [Directory((entry,)).find(login) for login in logins]
-        return {str(account.name) for account in found if account is not None}
+        return {str(account.name) for account in found if isinstance(account, Account)}
 
     assert len(keys(here, b"ann@a.example", b"ann@b.example")) == 1
     assert keys(named, b"ann@a.example", b"ann@A.example") == {"home ann@a.example"}

@@ -67,7 +67,7 @@ class House:
     @property
     def account(self) -> Account:
         account = Directory((self.settings,)).find(self.login)
-        assert account is not None
+        assert isinstance(account, Account)
         return account
 
     def log_in(self) -> Memory:

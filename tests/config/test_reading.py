@@ -14,6 +14,8 @@ from bridge.config import (
     Endpoint,
     Limits,
     Listener,
+    OwnAccount,
+    OwnSource,
     PassThrough,
     Pool,
     Timeouts,
@@ -33,6 +35,17 @@ upstream = "imaps://imap.example.org"
 """
 BY_POP3 = '[[listener]]\npop3 = "127.0.0.1:1110"\n[[passthrough]]\nupstream = "pop3s://pop.example.org"\n'
 LISTENER = '[[listener]]\npop3 = "127.0.0.1:1110"\n'
+HASH = "$scrypt$ln=15,r=8,p=1$" + "a" * 22 + "$" + "b" * 43
+ACCOUNT = f'[[account]]\nuser = "ann"\npassword = "{HASH}"\n'
+
+
+def source(**keys: str) -> str:
+    """The heading, these four keys with other values where such are given, and other keys behind them."""
+    usual = {"name": "work", "upstream": "imaps://imap.example.org", "login": "ann@work.example", "secret": "env:WORK"}
+    lines = [f'{key} = "{value}"' for key, value in {**usual, **keys}.items()]
+    return "\n".join(["[[account.source]]", *lines, ""])
+
+
 PASSTHROUGH = '[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
 
 
@@ -71,7 +84,17 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (LISTENER + 'pop = ":110"\n' + PASSTHROUGH, 3, "listener.pop", "no such key", "did you mean pop3"),
     (GOOD + "[timeout]\nidle = 5\n", 7, "timeout", "no such key", "timeouts"),
     (GOOD + "[timeouts]\nidel = 5\n", 8, "timeouts.idel", "no such key", "did you mean idle"),
-    (GOOD + '[[account]]\nuser = "ann"\n', 7, "account", "not in this version", "[[passthrough]]"),
+    # accounts of our own
+    (GOOD + '[[account]]\nuser = "ann"\n', 7, "account.password", "missing", "$scrypt$"),
+    (GOOD + '[[account]]\nuser = "ann"\npassword = "guess"\n', 9, "account.password", "hash", "popbridge password"),
+    (GOOD + ACCOUNT, 7, "account.source", "no mailbox", "[[account.source]]"),
+    (GOOD + ACCOUNT + 'deleet = "keep"\n', 10, "account.deleet", "no such key", "did you mean delete"),
+    (GOOD + ACCOUNT + source() + ACCOUNT + source(), 16, "account.user", "an account already", "[[account.source]]"),
+    (GOOD + ACCOUNT + source(secret="s"), 14, "account.source.secret", "where it is found", "file:"),
+    (GOOD + ACCOUNT + source(secret="x:s"), 14, "account.source.secret", "neither", "file:"),
+    (GOOD + ACCOUNT + source(login=""), 13, "account.source.login", "not empty", "ann@example.org"),
+    (GOOD + ACCOUNT + source(name="a b"), 11, "account.source.name", "name", "work"),
+    (GOOD + ACCOUNT + source(trash="Bin"), 15, "account.source.trash", "does not use it", "delete"),
     (GOOD + 'lock = "exclusive"\n', 7, "passthrough.lock", "not in this version", "leave it out"),
     # addresses
     ("[[listener]]\npop3 = 1110\n" + PASSTHROUGH, 2, "listener.pop3", "port alone", 'pop3 = "127.0.0.1:1110"'),
@@ -296,9 +319,14 @@ uidl = "cyrus-uid"
 
 def test_every_key_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    keys = {field.name for table in (Listener, PassThrough, Timeouts, Limits, Pool) for field in attrs.fields(table)}
+    keys = {
+        field.name
+        for table in (Listener, PassThrough, OwnAccount, OwnSource, Timeouts, Limits, Pool)
+        for field in attrs.fields(table)
+    }
 
-    assert [key for key in sorted(keys | {"state", "trace"}) if f"{key} = " not in text] == []
+    written = {"state", "trace"} | keys - {"source"}
+    assert [key for key in sorted(written) if f"{key} = " not in text] == []
 
 
 def test_mistakes_in_several_lines_are_reported_together(tmp_path: Path) -> None:
@@ -431,3 +459,17 @@ def test_a_pop3_upstream_deletes_what_is_deleted_and_has_its_own_uidls(tmp_path:
         assert (entry.upstream.protocol, entry.delete, entry.uidl) == ("pop3", delete, "upstream")
     [entry] = flags(pop3=["127.0.0.1:1110"], upstream=["pop3+starttls://pop.example.org"]).passthrough
     assert (entry.delete, entry.uidl, entry.upstream.port) == ("expunge", "upstream", 110)
+
+
+def test_what_an_account_says_holds_for_its_source_but_where_that_says_otherwise(tmp_path: Path) -> None:
+    [account] = loaded(tmp_path, GOOD + ACCOUNT + 'delete = "trash"\nnewest = 5\n' + source(delete="hide")).accounts
+    [mailbox] = account.source
+
+    assert (account.user, mailbox.login, mailbox.delete, mailbox.newest) == ("ann", "ann@work.example", "hide", 5)
+    assert str(mailbox.secret) == "env:WORK"
+
+
+def test_the_file_of_a_secret_is_beside_the_configuration(tmp_path: Path) -> None:
+    [account] = loaded(tmp_path, GOOD + ACCOUNT + source(secret="file:work.password")).accounts
+
+    assert account.source[0].secret.name == str(tmp_path / "work.password")

@@ -7,8 +7,10 @@ import attrs
 import pytest
 
 from bridge.config.structure import Rejected, structure
-from bridge.config.values import Certificate, Endpoint, Listener, PassThrough, SelfSigned
+from bridge.config.values import Certificate, Endpoint, Listener, OwnAccount, OwnSource, PassThrough, SelfSigned
 
+ACCOUNT = {"user": "ann", "password": "$scrypt$ln=15,r=8,p=1$" + "a" * 22 + "$" + "b" * 43}
+SOURCE = {"name": "work", "upstream": "imaps://imap.example.org", "login": "ann@work.example", "secret": "env:WORK"}
 PASSTHROUGH: dict[str, Any] = {"upstream": "imaps://imap.example.org"}
 
 
@@ -64,6 +66,7 @@ def test_no_value_of_any_kind_anywhere_is_more_than_a_mistake(value: object) -> 
     whole: dict[str, Any] = {
         "listener": [{"pop3": ":1"}],
         "passthrough": [dict(PASSTHROUGH)],
+        "account": [{**ACCOUNT, "source": [dict(SOURCE)]}],
         "timeouts": {},
         "limits": {},
     }
@@ -73,6 +76,10 @@ def test_no_value_of_any_kind_anywhere_is_more_than_a_mistake(value: object) -> 
         _try({**whole, "listener": [{"pop3": ":1", key: value}]})
     for key in (field.name for field in attrs.fields(PassThrough)):
         _try({**whole, "passthrough": [{**PASSTHROUGH, key: value}]})
+    for key in (field.name for field in attrs.fields(OwnAccount)):
+        _try({**whole, "account": [{**ACCOUNT, "source": [dict(SOURCE)], key: value}]})
+    for key in (field.name for field in attrs.fields(OwnSource)):
+        _try({**whole, "account": [{**ACCOUNT, "source": [{**SOURCE, key: value}]}]})
     for table, key in (("timeouts", "idle"), ("limits", "connections")):
         _try({**whole, table: {key: value}})
 

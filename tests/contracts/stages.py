@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.credentials.proof import Given
 from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Source
 from bridge.names import AccountName
@@ -159,7 +160,7 @@ class RealStage:
         login = mailbox.user.encode()
         account = Account(login, AccountName(mailbox.user), PassThrough(upstream=self._upstream))
         credentials = Credentials(login, Secret(mailbox.password.encode()), "PLAIN", bearer=False)
-        self._sources.append(self._opener.source(account, credentials))
+        self._sources.append(self._opener.source(account, Given(credentials)))
         return self._sources[-1]
 
     async def do(self, coming: "Coroutine[Any, Any, T]") -> T:

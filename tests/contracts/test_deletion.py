@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.credentials.proof import Given
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Source
 from bridge.names import AccountName
@@ -193,7 +194,7 @@ class RealStage:
         login = mailbox.user.encode()
         self._source: Source = Opener(self._reactor, Timeouts()).source(
             Account(login, AccountName(mailbox.user), entry),
-            Credentials(login, Secret(mailbox.password.encode()), "PLAIN", bearer=False),
+            Given(Credentials(login, Secret(mailbox.password.encode()), "PLAIN", bearer=False)),
         )
 
     def fill(self) -> list[int]:

@@ -38,9 +38,11 @@ class Upstream:
         self.deleted_at: list[int] = []
         self._clock = clock
 
-    def make(self, account: Account, credentials: Credentials, session: SessionId) -> "MemorySource":
-        self.credentials.append(credentials)
-        source = MemorySource(self, credentials.secret.reveal() == self.password)
+    def make(self, account: Account, given: Credentials | None, session: SessionId) -> "MemorySource":
+        """Without credentials of the client's the owner's are meant, which are right."""
+        if given is not None:
+            self.credentials.append(given)
+        source = MemorySource(self, given is None or given.secret.reveal() == self.password)
         self.sources.append(source)
         return source
 

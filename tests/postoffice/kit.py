@@ -117,7 +117,7 @@ class Ground:
 
     def seen_as(self, viewer: str, view: View | None = None) -> Account:
         a = self.account
-        return Account(a.login, a.name, a.passthrough, view or a.view, viewer)
+        return Account(a.login, a.name, a.settings, view or a.view, viewer)
 
     def open(self, account: Account | None = None, *, highestmodseq: int = 0) -> Visit:
         source = self.source()

@@ -151,9 +151,9 @@ def test_the_first_account_on_another_host_is_the_same_account() -> None:
     """Its memory hangs on the name; the place says that everything is to be looked at anew."""
     ground = Ground(*bodies(30))
     before = ground.known()
-    settings = ground.account.passthrough
+    settings = ground.account.settings
     moved = type(settings.upstream)("imap", "tls", "new.example.org", 993)
-    ground.account = evolve(ground.account, passthrough=evolve(settings, upstream=moved))
+    ground.account = evolve(ground.account, settings=evolve(settings, upstream=moved))
     assert ground.uidls(ground.open()) == before
     assert len(ground.told(MailboxRenumbered)) == 1
 
@@ -338,9 +338,9 @@ def test_a_listing_of_another_place_is_no_help() -> None:
             asked.append(known)
             return await super().list(known)
 
-    settings = ground.account.passthrough
+    settings = ground.account.settings
     moved = type(settings.upstream)("imap", "tls", "new.example.org", 993)
-    ground.account = evolve(ground.account, passthrough=evolve(settings, upstream=moved))
+    ground.account = evolve(ground.account, settings=evolve(settings, upstream=moved))
     result(ground.office.open(ground.account, Watched(ground.messages, uidvalidity=7, uidnext=31)))
     assert asked == [None]
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.credentials.proof import Given
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.source import Source
 from bridge.names import AccountName
@@ -89,7 +90,7 @@ class Story(TestCase):
         login, wire = self.mailbox.user.encode(), Wire()
         account = Account(login, AccountName(self.mailbox.user), PassThrough(upstream=upstream))
         credentials = Credentials(login, Secret(self.mailbox.password.encode()), "PLAIN", bearer=False)
-        source = Opener(self.reactor, Timeouts()).source(account, credentials, trace=wire.trace)
+        source = Opener(self.reactor, Timeouts()).source(account, Given(credentials), trace=wire.trace)
         self.sources.append(source)
         listing = await source.list(known)
         source.close()

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Pool, Timeouts
+from bridge.credentials.proof import Given
 from bridge.imap.quirks import Met, ignore
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.source import Source
@@ -43,7 +44,7 @@ class Harbour:
         account = Account(login, AccountName(login.decode()), PassThrough(**{"upstream": CLEAR, **settings}))
         mechanism = "XOAUTH2" if bearer else "USER"
         credentials = Credentials(login, Secret(password), mechanism, bearer=bearer)
-        return self._opener.source(account, credentials, trace=trace, on_quirk=on_quirk)
+        return self._opener.source(account, Given(credentials), trace=trace, on_quirk=on_quirk)
 
     def open(self, known: Listing | None = None, **who: Any) -> tuple[Source, Listing]:
         """A session that has listed; what was asked for it stands in `asked`."""

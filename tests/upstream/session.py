@@ -7,6 +7,7 @@ from attrs import Factory, define, evolve
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
+from bridge.credentials.proof import Given
 from bridge.imap.quirks import ignore
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.readahead import Budget
@@ -74,7 +75,7 @@ class Session:
         self.network = Network(answering or self.store.answering, piece=piece, known=known)
         self.trace: list[str] = []
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
-        self.policy = Policy(account.passthrough.delete)
+        self.policy = Policy(account.settings.delete)
         self.budget = Budget(ahead, 4 * ahead)
         self._account, self._credentials = account, credentials
         self._opener = Opener(cast("Reactor", self.network), timeouts or Timeouts(), budget=self.budget)
@@ -84,7 +85,7 @@ class Session:
         """A source of the same account, as another login has it."""
         return self._opener.source(
             self._account,
-            credentials or self._credentials,
+            Given(credentials or self._credentials),
             trace=lambda way, text: self.trace.append(f"{way}: {text}"),
             on_quirk=ignore,
         )

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts
+from bridge.credentials.proof import Given
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.retention import Policy
@@ -180,7 +181,7 @@ class OpenerTest(NetworkTestCase):
     def test_nothing_is_dialled_before_it_is_needed(self) -> None:
         network = Network(Store().answering)
         account = Account(b"alice", AccountName("alice"), PassThrough(upstream=CLEAR))
-        source = Opener(cast("Reactor", network), Timeouts()).source(account, ALICE, trace=None, on_quirk=ignore)
+        source = Opener(cast("Reactor", network), Timeouts()).source(account, Given(ALICE), trace=None, on_quirk=ignore)
         network.wait(1)
         self.assertEqual(network.dialled, [])
         assert isinstance(source, ImapSource)

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from bridge.accounts.account import Account
 from bridge.config import PassThrough
+from bridge.credentials.proof import Given
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable, UpstreamUnsuitable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Policy
@@ -172,7 +173,7 @@ class WhoTest(PoolCase):
         harbour = Harbour()
         account = Account(b"alice", AccountName("alice"), PassThrough(upstream=CLEAR))
         token = Credentials(b"alice", Secret(b"wonder"), "XOAUTH2", bearer=True)
-        self.assertIsNone(harbour.pool.berth(account, token))
+        self.assertIsNone(harbour.pool.berth(account, Given(token)))
         harbour.poll()
         with self.assertRaises(UpstreamUnsuitable):  # this server takes none
             harbour.poll(bearer=True)
