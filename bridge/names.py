@@ -1,7 +1,6 @@
 """The identifiers of the field as types, so that one cannot be taken for another."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import NewType
 
 from attrs import frozen
@@ -41,9 +40,15 @@ class SourceKey:
 def to_ranges(uids: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Ascending, distinct (first, last) pairs that cover exactly these numbers."""
     ordered = sorted(set(uids))
-    for _, run in groupby(enumerate(ordered), lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        yield members[0], members[-1]
+    if not ordered:
+        return
+    first = last = ordered[0]
+    for number in ordered:
+        if number > last + 1:
+            yield first, last
+            first = number
+        last = number
+    yield first, last
 
 
 def uid_set(uids: Iterable[int]) -> str:

@@ -40,9 +40,10 @@ from bridge.imap.happenings import (
     Greeted,
     Idling,
     Responded,
+    RowsCame,
 )
 from bridge.imap.lexer import U32, Cursor
-from bridge.imap.listing import ListingRows, Shapes, one_row, read_rows
+from bridge.imap.listing import ListingRows, Shapes, one_row, read_one_by_one, read_rows
 from bridge.imap.parser import Reading, read_response
 from bridge.imap.quirks import Quirk, ignore
 from bridge.imap.responses import Capabilities, Code, Enabled, Exists, Fetched, Response, Status, StatusKind
@@ -68,6 +69,7 @@ __all__ = [
     "ListingRows",
     "Quirk",
     "Responded",
+    "RowsCame",
     "Tag",
 ]
 
@@ -167,6 +169,10 @@ class Client:
                 if bodies is not None:
                     yield bodies
                     continue
+                told = self._take_told()
+                if told is not None:
+                    yield told
+                    continue
                 fragment = self._fragments.next()
                 if fragment is None:
                     return
@@ -190,6 +196,22 @@ class Client:
         else:
             self._fragments.advance(end)
         return rows
+
+    def _take_told(self) -> RowsCame | None:
+        """Rows of that shape which are no listing's."""
+        shape = self._shapes.current
+        if shape is None or self._rows_by_line or self._turns.listing:
+            return None
+        octets, begin, end = self._fragments.run(shape.run)
+        if begin == end:
+            return None
+        rows = read_one_by_one(shape, octets, begin, end)
+        if rows is None:
+            self._rows_by_line = True
+            return None
+        self._fragments.advance(end)
+        told = self._told(_NEWS)
+        return RowsCame(rows, told.command, told.tag)
 
     def _take_bodies(self) -> BodiesCame | None:
         asked, here = self._turns.in_flight.of_bodies(), self._fragments.ahead()
@@ -390,7 +412,7 @@ class Client:
         rows = one_row(reply.fetched()) if self._turns.listing else None
         if rows is None:
             told = self._told(reply.fetched())
-            if isinstance(told.command, FetchListing):
+            if isinstance(told.command, FetchListing) or not self._turns.listing:
                 self._shapes.learn(reply.names)
             yield told
         else:

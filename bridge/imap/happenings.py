@@ -5,7 +5,7 @@ from attrs import field, frozen
 from bridge.imap.bodies import Bodies
 from bridge.imap.commands import Command, Tag
 from bridge.imap.listing import ListingRows
-from bridge.imap.responses import Response, Status
+from bridge.imap.responses import Fetched, Response, Status
 from bridge.names import Uid
 
 
@@ -19,6 +19,15 @@ class Responded:
     """Untagged data; `command` is the oldest in flight that asks for such data, else the oldest. `tag` is its tag."""
 
     response: Response
+    command: Command | None
+    tag: Tag | None = field(default=None, eq=False)
+
+
+@frozen
+class RowsCame:
+    """Many such at once, all of them FETCH's: news, or what `command` asks for."""
+
+    rows: list[Fetched]
     command: Command | None
     tag: Tag | None = field(default=None, eq=False)
 
@@ -88,6 +97,7 @@ class Completed:
 Event = (
     Greeted
     | Responded
+    | RowsCame
     | ListingRows
     | BodyBegan
     | BodyOctets

@@ -6,6 +6,7 @@ Split into three words that repeat from message to message, so that each is work
 import re
 from collections.abc import Callable
 from datetime import date
+from typing import TypeVar
 
 # Group 1 the day, 2 the hour and minute, 3 the second and zone. A one-digit day has a blank before it; some send it
 # bare, or with a nought.
@@ -15,19 +16,22 @@ _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun 
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
+_Value = TypeVar("_Value")
+
+
 class NoDateError(ValueError):
     """The octets are shaped like a date, but are none."""
 
 
-class Memo(dict[bytes, int]):
+class Memo(dict[bytes, _Value]):
     """Values worked out once per word; a dict's look-up takes half the time of an lru_cache's. Bounded."""
 
-    def __init__(self, work_out: Callable[[bytes], int], bound: int = 2048) -> None:
+    def __init__(self, work_out: Callable[[bytes], _Value], bound: int = 2048) -> None:
         super().__init__()
         self._work_out = work_out
         self._bound = bound
 
-    def __missing__(self, word: bytes) -> int:
+    def __missing__(self, word: bytes) -> _Value:
         value = self._work_out(word)
         if len(self) >= self._bound:
             self.clear()

@@ -2,13 +2,15 @@
 
 One regular expression takes every row of the shape this server writes; any other line is left for `parser`, at its
 place. So nothing is skipped, and nothing is made up. News of flags that comes along, a row for each message that
-changed since the last time (QRESYNC, RFC 7162), has such a shape too.
+changed since the last time (QRESYNC, RFC 7162), has such a shape too; and so has what became of a thousand messages
+that were deleted.
 """
 
 import re
 from array import array
 from collections.abc import Sequence
 from operator import add
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -44,7 +46,7 @@ _ITEMS = {
     b"RFC822.SIZE": rb"([0-9]{1,18})",
     b"FLAGS": rb"\(([^\(\)\x00-\x1f\x7f]{0,400}+)\)",
     b"INTERNALDATE": DATE,
-    b"MODSEQ": rb"\([0-9]{1,19}\)",
+    b"MODSEQ": rb"\(([0-9]{1,19})\)",
 }
 _GROUPS = re.compile(rb"(?<!\\)\((?!\?)")
 
@@ -90,13 +92,29 @@ class Shapes:
         self.current = self._known[key] or self.current
 
 
-def _carrying(flag: str) -> Memo:
+def _carrying(flag: str) -> Memo[int]:
     """1 where a list of flags has this one, else 0."""
     return Memo(lambda flags: int(any(spelled(one) == flag for one in flags.split())))
 
 
 _DELETED = _carrying(DELETED)
 _HIDDEN = _carrying(HIDDEN)
+
+
+class NotPlain(Exception):
+    """Flags that are to be looked at closely."""
+
+
+def _plain_flags(octets: bytes) -> frozenset[str]:
+    if not _PLAIN_FLAGS.fullmatch(octets):
+        raise NotPlain
+    return frozenset(map(spelled, octets.split()))
+
+
+_PLAIN_FLAGS = re.compile(rb"(?:\\?[$A-Za-z0-9_.:+-]+(?: \\?[$A-Za-z0-9_.:+-]+)*)?")
+_FLAGS = Memo(_plain_flags)
+_FIELDS = {b"UID": "uid", b"RFC822.SIZE": "size", b"MODSEQ": "modseq"}
+_MOST = 2**32 - 1  # numbers of messages, and UIDs (RFC 9051, section 9)
 
 
 def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows | None:
@@ -120,10 +138,34 @@ def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows |
                     times = map(add, map(MINUTES.__getitem__, minutes), map(SECONDS.__getitem__, seconds))
                     dates = array("q", map(add, map(DAYS.__getitem__, days), times))
                 case _:
-                    pass
+                    next(columns)
         return ListingRows(array("I", map(int, numbers)), uids, sizes, dates, deleted, hidden)
     except (OverflowError, NoDateError):
         return None
+
+
+def read_one_by_one(rows: Shape, octets: bytes, begin: int, end: int) -> list[Fetched] | None:
+    """The same rows, each for itself, as `parser` would read it; None where that might see more in one than is here."""
+    told = []
+    try:
+        for number, *columns in rows.row.findall(octets, begin, end):
+            values = iter(columns)
+            said: dict[str, Any] = {}
+            for name in rows.names:
+                value = next(values)
+                match name:
+                    case b"FLAGS":
+                        said["flags"] = _FLAGS[value]
+                    case b"INTERNALDATE":
+                        said["internaldate"] = DAYS[value] + MINUTES[next(values)] + SECONDS[next(values)]
+                    case _:
+                        said[_FIELDS[name]] = int(value)
+            if int(number) > _MOST or said["uid"] > _MOST:
+                return None
+            told.append(Fetched(int(number), **said))
+    except (NotPlain, NoDateError):
+        return None
+    return told
 
 
 def one_row(fetched: Fetched) -> ListingRows | None:

@@ -33,3 +33,25 @@ class Entry:
     stage: Stage = Stage.WRITTEN
     due: float = 0.0
     modseq: int = 0
+
+    def noted(
+        self,
+        *,
+        number: int | None = None,
+        stage: Stage | None = None,
+        due: float | None = None,
+        modseq: int | None = None,
+    ) -> "Entry":
+        """The same with what is known now. A thousand of them are made at a QUIT, and `evolve` takes its time."""
+        return Entry(
+            id=self.id if number is None else number,
+            viewer=self.viewer,
+            incarnation=self.incarnation,
+            uid=self.uid,
+            size=self.size,
+            date=self.date,
+            policy=self.policy,
+            stage=stage or self.stage,
+            due=self.due if due is None else due,
+            modseq=self.modseq if modseq is None else modseq,
+        )

@@ -24,7 +24,8 @@ _BY_FLAG = frozenset({Policy.FLAG, Policy.EXPUNGE, Policy.HIDE})
 class Job:
     """Entries by UID, until they are done, and the source that applies them.
 
-    `written`: the journal holds them. `unseen`: this process has not yet seen the messages as they are now. `ours`: ids
+    `written`: the journal holds them. `first`: as sent, though nothing was sent yet. `unseen`: this process
+    has not yet seen the messages as they are now. `ours`: ids
     of entries that this process has sent, so that nobody can have undone what was never seen to hold. `undone`: UIDs
     whose deletion somebody took back. `sets_aside`: a message that is another one now goes to `strangers`, and does
     not hold up the others.
@@ -39,6 +40,7 @@ class Job:
     sets_aside: bool = False
     undone: set[int] = field(factory=set)
     strangers: list[Entry] = field(factory=list)
+    first: bool = False
 
 
 async def attempt(store: Store, now: float, job: Job) -> Deletion:
@@ -47,12 +49,15 @@ async def attempt(store: Store, now: float, job: Job) -> Deletion:
         await _look(store, now, job)
         job.unseen = False
     asked, answer = len(job.entries), Deletion(0)
+    first, job.first = job.first, False
     for policy, again, entries in list(_alike(job.entries.values())):
-        sent = [evolve(entry, stage=Stage.SENT if entry.stage is Stage.WRITTEN else entry.stage) for entry in entries]
-        await _advance(store, job, sent)
+        sent = entries
+        if not first:
+            sent = [entry.noted(stage=Stage.SENT) if entry.stage is Stage.WRITTEN else entry for entry in entries]
+            await _advance(store, job, sent)
         job.ours.update(entry.id for entry in sent)
         uids = [entry.uid for entry in sent]
-        done = await (job.source.delete(uids, policy, again=again) if policy else job.source.purge(uids))
+        done = await (job.source.delete(uids, policy, again=again and not first) if policy else job.source.purge(uids))
         await _finish(store, now, job, [entry for entry in sent if entry.uid not in done.left])
         if done.left:
             job.unseen = True  # until the next try others may change what is left
@@ -69,7 +74,7 @@ async def _not_sent(store: Store, job: Job, refused: list[Entry]) -> None:
     if job.written:  # what is not written down has no ids to tell it apart
         job.ours.difference_update(entry.id for entry in refused)
     back = [
-        evolve(entry, stage=Stage.WRITTEN, modseq=looks[entry.uid].modseq)
+        entry.noted(stage=Stage.WRITTEN, modseq=looks[entry.uid].modseq)
         for entry in refused
         if entry.stage is Stage.SENT and entry.uid in looks and not _carries(entry.policy, looks[entry.uid])
     ]
@@ -102,7 +107,7 @@ async def _look(store: Store, now: float, job: Job) -> None:
         elif _was_undone(entry, look, ours=entry.id in job.ours):
             undone.append(entry)
         else:
-            job.entries[uid] = evolve(entry, modseq=look.modseq)
+            job.entries[uid] = entry.noted(modseq=look.modseq)
     job.undone.update(entry.uid for entry in undone)
     await _finish(store, now, job, done)
     await _strike(store, job, undone)
@@ -137,7 +142,7 @@ async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None
     """Struck, but for those that wait for their purge."""
     waits = [e for e in done if job.purge is not None and e.policy is Policy.FLAG and e.stage is not Stage.FLAGGED]
     if waits and job.purge is not None:
-        await _advance(store, job, [evolve(entry, stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
+        await _advance(store, job, [entry.noted(stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
         for entry in waits:
             job.entries.pop(entry.uid)
     waiting = {entry.uid for entry in waits}

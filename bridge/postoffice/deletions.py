@@ -23,7 +23,7 @@ from bridge.maildrop.memory import Memory
 from bridge.maildrop.retention import Policy
 from bridge.maildrop.source import Deletion, Source
 from bridge.names import SourceKey
-from bridge.postoffice.applying import Job, attempt
+from bridge.postoffice.applying import AT_ONCE, Job, attempt
 from bridge.postoffice.backoff import Backoff
 from bridge.state.store import Overtaken, Store
 
@@ -121,8 +121,12 @@ class Deletions:
             if policy is Policy.KEEP:
                 await self._store.keep(account.key, viewer, memory.incarnation, uids)
                 return Outcome(len(uids), len(uids))
-            entries = self._entries(account, viewer, memory, uids)
+            at_once = settings.after is None and not touched and len(uids) <= AT_ONCE and self._is_free(account, source)
+            entries = self._entries(account, viewer, memory, uids, Stage.SENT if at_once else Stage.WRITTEN)
             written = await self._write_down(account, entries)
+            if written and at_once and not self._is_free(account, source):
+                at_once, written = False, [entry.noted(stage=Stage.WRITTEN) for entry in written]
+                await self._store.advance(written)
         except Overtaken:
             why = "the mailbox was replaced upstream while this session was open; log in again"
             return Outcome(len(uids), 0, why_not=why, temporary=True)
@@ -131,14 +135,24 @@ class Deletions:
         if settings.after is not None:
             return Outcome(len(uids), 0, promised=len(uids))
         job = self._job(account, source, written or entries, written=written is not None, unseen=touched)
+        if at_once:
+            # Nobody has seen them without the flag after it was sent, should the connection be lost before it is.
+            job.first = True
+            job.ours.update(entry.id for entry in job.entries.values())
         work = _Work(account, job, Backoff(self._clock))
         if written is not None and self._store.durable:
             return await self._promised(work, len(uids))
         return await self._awaited(work, len(uids))
 
-    def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int]) -> list[Entry]:
+    def _is_free(self, account: Account, source: Source) -> bool:
+        """What is asked of upstream now goes out now: written down as sent, it is one write to the disk less."""
+        lock = self._locks.get(account.key)
+        return self._store.durable and source.unbroken and not (lock and lock.locked)
+
+    def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int], stage: Stage) -> list[Entry]:
         listing, after = memory.listing, account.settings.after
         due = self._clock.seconds() + after if after is not None else 0.0
+        policy = Policy(account.settings.delete)
         entries = []
         for uid in uids:
             row = bisect_left(listing.uids, uid)
@@ -149,7 +163,8 @@ class Deletions:
                     uid=uid,
                     size=listing.sizes[row],
                     date=listing.dates[row],
-                    policy=Policy(account.settings.delete),
+                    policy=policy,
+                    stage=stage,
                     due=due,
                     modseq=listing.highestmodseq,
                 )

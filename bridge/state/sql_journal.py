@@ -19,32 +19,36 @@ def write_down(db: sqlite3.Connection, key: SourceKey, entries: Sequence[Entry],
     row = find(db, key)
     if row is None or any(entry.incarnation != row["incarnation"] for entry in entries):
         raise Overtaken
-    return [_insert(db, row["id"], evolve(entry, id=0), now) for entry in entries]
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+    new = [entry.noted(number=number) for number, entry in enumerate(entries, last["seq"] + 1 if last else 1)]
+    _insert(db, row["id"], [(entry, now) for entry in new])
+    return new
 
 
-def _insert(db: sqlite3.Connection, source: int, entry: Entry, written: float) -> Entry:
-    """In place of another about the same message; with its id, or with one that no entry has had before."""
-    added = db.execute(
+def _insert(db: sqlite3.Connection, source: int, entries: Sequence[tuple[Entry, float]]) -> None:
+    """Each, with the time when it was first written down, in place of another about the same message."""
+    db.executemany(
         "INSERT OR REPLACE INTO journal"
         " (id, source, viewer, incarnation, uid, size, date, policy, stage, due, modseq, written)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            entry.id or None,
-            source,
-            entry.viewer,
-            entry.incarnation,
-            entry.uid,
-            signed(entry.size),
-            entry.date,
-            entry.policy.value,
-            entry.stage.value,
-            entry.due,
-            signed(entry.modseq),
-            written,
-        ),
+        [
+            (
+                entry.id,
+                source,
+                entry.viewer,
+                entry.incarnation,
+                entry.uid,
+                signed(entry.size),
+                entry.date,
+                entry.policy.value,
+                entry.stage.value,
+                entry.due,
+                signed(entry.modseq),
+                written,
+            )
+            for entry, written in entries
+        ],
     )
-    assert added.lastrowid is not None
-    return evolve(entry, id=added.lastrowid)
 
 
 def journal(db: sqlite3.Connection, key: SourceKey, now: float) -> list[Entry]:
@@ -112,7 +116,7 @@ def move(db: sqlite3.Connection, source: int, memory: Memory, moves: Moves) -> N
         if entry.uid in moves.certain:
             size, date = listing.sizes[rows[uid]], listing.dates[rows[uid]]
             moved = evolve(entry, incarnation=memory.incarnation, uid=uid, size=size, date=date, modseq=0)
-            _insert(db, source, moved, row["written"])
+            _insert(db, source, [(moved, row["written"])])
         else:
             keep_from(db, source, [(entry.viewer, uid)])
 

@@ -1,5 +1,7 @@
 """What a server answers to one command, kept as long as somebody waits for it, and no more of it than is bearable."""
 
+from collections.abc import Sequence
+
 from attrs import define, field, frozen
 
 from bridge.imap import commands, responses
@@ -54,14 +56,14 @@ class Kept:
     data: list[Response] = field(factory=list)
     octets: int = 0
 
-    def keep(self, command: Command, response: Response) -> bool:
-        """False for what the command was not asked for."""
-        if not isinstance(response, _WANTED.get(type(command), ())):
+    def keep(self, command: Command, told: Sequence[Response]) -> bool:
+        """False for what the command was not asked for. All of one kind."""
+        if not isinstance(told[0], _WANTED.get(type(command), ())):
             return False
-        self.octets += _weight(response)
+        self.octets += sum(map(_weight, told))
         if self.octets > KEPT_AT_MOST:
             raise ProtocolViolation(f"more than {KEPT_AT_MOST} octets of answers to one command")
-        self.data.append(response)
+        self.data.extend(told)
         return True
 
 

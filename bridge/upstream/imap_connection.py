@@ -4,7 +4,7 @@ It keeps the wire (`imap/client`) and the transport together: time-outs, back-pr
 the connection ends every command in flight with the same Trouble.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol as Shape
 
 from attrs import define, evolve, field
@@ -28,6 +28,7 @@ from bridge.imap.client import (
     Idling,
     ListingRows,
     Responded,
+    RowsCame,
     Tag,
 )
 from bridge.imap.commands import Command
@@ -318,6 +319,10 @@ class ImapConnection(Protocol):
                 self._progress()
             case Responded(response, _, tag):
                 self._responded(response, tag)
+            case RowsCame(rows, _, tag):
+                self._chatter += len(rows) - 1
+                self._bear()
+                self._keep(rows, tag)
             case Completed(tag, _, status):
                 self._completed(tag, status)
             case BodyBegan(_, _, _, size, tag):
@@ -339,9 +344,7 @@ class ImapConnection(Protocol):
                 self.greeted.callback(status)
 
     def _responded(self, response: Response, tag: Tag | None) -> None:
-        self._chatter += 1
-        if self._chatter > CHATTER_AT_MOST:
-            raise ProtocolViolation(f"more than {CHATTER_AT_MOST} responses that nobody asked for")
+        self._bear()
         match response:
             case Status(kind, code, text):
                 if kind is StatusKind.BYE:
@@ -351,16 +354,22 @@ class ImapConnection(Protocol):
                 elif code is not None:
                     self.mailbox.hear_code(code)
             case _ if not self.mailbox.hear(response):
-                self._keep(response, tag)
+                self._keep([response], tag)
             case _:
                 pass
 
-    def _keep(self, response: Response, tag: Tag | None) -> None:
+    def _bear(self) -> None:
+        self._chatter += 1
+        if self._chatter > CHATTER_AT_MOST:
+            raise ProtocolViolation(f"more than {CHATTER_AT_MOST} responses that nobody asked for")
+
+    def _keep(self, told: Sequence[Response], tag: Tag | None) -> None:
+        """All of one kind."""
         asked = self._asked.get(tag) if tag is not None else None
-        if asked is not None and asked.kept.keep(asked.command, response):
+        if asked is not None and asked.kept.keep(asked.command, told):
             self._progress()
-        elif isinstance(response, Fetched):
-            self.mailbox.flags_told += 1
+        elif isinstance(told[0], Fetched):
+            self.mailbox.flags_told += len(told)
 
     def _completed(self, tag: Tag, status: Status) -> None:
         asked = self._asked.pop(tag)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bridge.imap.client import BodyOctets, Client, Event, Limits, ListingRows
+from bridge.imap.client import BodyOctets, Client, Event, Limits, ListingRows, Responded, RowsCame
 from bridge.imap.commands import Command, Login
 from bridge.imap.fragments import DEFAULT_LIMITS
 from bridge.imap.quirks import Met, ignore
@@ -43,7 +43,7 @@ def is_quiet(client: Client) -> bool:
 
 
 def joined(events: Sequence[Event]) -> list[Event]:
-    """Neighbouring pieces of a body, and neighbouring rows, made one."""
+    """Neighbouring pieces of a body, and neighbouring rows of a listing, made one; others one by one."""
     whole: list[Event] = []
     for event in events:
         last = whole[-1] if whole else None
@@ -59,6 +59,8 @@ def joined(events: Sequence[Event]) -> list[Event]:
                     last.deleted + event.deleted,
                     last.hidden + event.hidden,
                 )
+            case _, RowsCame(rows, command, tag):
+                whole.extend(Responded(row, command, tag) for row in rows)
             case _:
                 whole.append(event)
     return whole

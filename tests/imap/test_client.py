@@ -18,6 +18,7 @@ from bridge.imap.client import (
     Idling,
     ListingRows,
     Responded,
+    RowsCame,
     Tag,
 )
 from bridge.imap.commands import (
@@ -379,7 +380,7 @@ def test_the_same_after_a_listing() -> None:
         ListingRows,
         ListingRows,
         Completed,
-        Responded,
+        RowsCame,
     ]
 
 

@@ -2,13 +2,18 @@
 
 import itertools
 from array import array
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.imap.client import Client, Event, Responded, RowsCame
+from bridge.imap.commands import FetchFlags
 from bridge.imap.listing import ListingRows, Shape, Shapes, one_row, read_rows, shape
 from bridge.imap.responses import Fetched
+from bridge.violation import ProtocolViolation
+from tests.imap.conversations import hear, joined, logged_in, say
 
 ITEMS = (b"UID", b"RFC822.SIZE", b"FLAGS", b"INTERNALDATE")
 ROW = b'* 1 FETCH (UID 1 RFC822.SIZE 3012 FLAGS (\\Seen) INTERNALDATE "21-Nov-2026 22:10:40 +0000")\r\n'
@@ -155,3 +160,54 @@ def test_what_is_written_is_what_is_read(rows: list[tuple[int, int, int]]) -> No
     found = taken(octets, (b"UID", b"RFC822.SIZE"))
     assert found is not None
     assert list(zip(found.numbers, found.uids, found.sizes, strict=True)) == rows
+
+
+FLAGS = st.lists(
+    st.sampled_from((b"\\Seen", b"\\Deleted", b"$POP3Deleted", b"Label.1", b"\\seen", b"NonJunk")), max_size=4
+)
+TOLD = st.lists(
+    st.tuples(st.integers(1, 2**32), st.integers(1, 2**32), FLAGS, st.integers(0, 10**18), st.integers(0, 10**19 - 1)),
+    min_size=1,
+    max_size=6,
+)
+ORDERS = (
+    b"* %(n)d FETCH (UID %(uid)d FLAGS (%(flags)b))\r\n",
+    b"* %(n)d FETCH (FLAGS (%(flags)b) UID %(uid)d MODSEQ (%(modseq)d))\r\n",
+    b"* %(n)d FETCH (UID %(uid)d MODSEQ (%(modseq)d))\r\n",
+    b'* %(n)d FETCH (UID %(uid)d RFC822.SIZE %(size)d INTERNALDATE "0%(day)d-Feb-2024 00:00:00 +0000")\r\n',
+    b'* %(n)d FETCH (UID %(uid)d FLAGS (%(flags)b"))\r\n',
+)
+
+
+@given(st.sampled_from(ORDERS), TOLD)
+def test_many_rows_are_read_as_each_is_by_itself(
+    order: bytes, told: list[tuple[int, int, list[bytes], int, int]]
+) -> None:
+    """Whatever is in them: what the fast way cannot vouch for goes the slow one, violations too."""
+    lines = [
+        order % {b"n": n, b"uid": uid, b"flags": b" ".join(flags), b"size": size, b"modseq": modseq, b"day": size % 10}
+        for n, uid, flags, size, modseq in told
+    ]
+    alone: list[Event] = []
+    together: list[Event] = []
+    with suppress(ProtocolViolation):
+        for line in lines:
+            alone += hear(asking(), line)
+    with suppress(ProtocolViolation):
+        client = asking()
+        for event in client.receive(b"".join(lines)):
+            together.append(event)  # noqa: PERF402  # what came before the violation must be kept
+
+    assert joined(together) == joined(alone)
+
+
+def asking() -> Client:
+    client = logged_in()
+    say(client, FetchFlags("1:*"))
+    return client
+
+
+def test_a_thousand_rows_come_in_one_piece() -> None:
+    row = b"* 1 FETCH (UID 1 FLAGS (\\Deleted))\r\n"
+
+    assert [type(event) for event in hear(asking(), row * 1000)] == [Responded, RowsCame]

@@ -1,5 +1,7 @@
 """QUIT tells the truth, and what it promised comes true: soon, after an outage, after a restart, or it is told."""
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -424,6 +426,80 @@ def test_two_sessions_of_one_account_do_not_delete_at_the_same_moment() -> None:
     held.callback(None)
     assert (result(one).done, result(two).done) == (1, 1)
     assert ground.messages == {}
+
+
+def test_what_has_to_wait_for_another_session_is_not_noted_as_sent() -> None:
+    """A bridge that is killed meanwhile would take it for undone by somebody."""
+    ground = Ground(A, B, delete="expunge")
+    first, second = ground.open(), ground.open()
+    held = ground.sources[0].held = Deferred()
+    quitting = [ground.quit(first, 1), ground.quit(second, 2)]
+
+    assert [(entry.uid, entry.stage) for entry in ground.journal()] == [(1, Stage.SENT), (2, Stage.WRITTEN)]
+    held.callback(None)
+    assert [result(one).done for one in quitting] == [1, 1]
+
+
+def test_nor_is_what_another_session_overtakes_while_it_is_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = Ground(A, B, delete="expunge")
+    first, second = ground.open(), ground.open()
+    ground.sources[1].held = Deferred()
+    written: Deferred[None] = Deferred()
+    write_down = ground.store.write_down
+
+    async def slow(*args: Any) -> Any:
+        monkeypatch.undo()
+        await written
+        return await write_down(*args)
+
+    monkeypatch.setattr(ground.store, "write_down", slow)
+    one = ground.quit(first, 1)
+    two = ground.quit(second, 2)
+    written.callback(None)
+    assert [(entry.uid, entry.stage) for entry in ground.journal()] == [(2, Stage.SENT), (1, Stage.WRITTEN)]
+
+    ground.sources[1].held.callback(None)
+    assert (result(one).done, result(two).done) == (1, 1)
+    assert ground.journal() == []
+
+
+def _counted(name: str, write: Any, writes: list[str]) -> Any:
+    def counted(*args: Any) -> Any:
+        writes.append(name)
+        return write(*args)
+
+    return counted
+
+
+def test_a_deletion_costs_one_write_before_it_and_one_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = Ground(A, B, delete="expunge")
+    writes: list[str] = []
+    for name in ("write_down", "advance", "strike"):
+        monkeypatch.setattr(ground.store, name, _counted(name, getattr(ground.store, name), writes))
+    result(ground.quit(ground.open(), 1))
+
+    assert writes == ["write_down", "strike"]
+
+
+def test_what_was_noted_as_sent_and_never_left_is_not_searched_for_where_it_should_have_gone() -> None:
+    ground = Ground(A, B, delete="trash")
+    ground.sources.clear()
+    visit = ground.open()
+    agains: list[bool] = []
+    delete = ground.sources[0].delete
+
+    async def noted(*args: Any, again: bool, **kwargs: Any) -> Any:
+        agains.append(again)
+        return await delete(*args, again=again, **kwargs)
+
+    ground.sources[0].delete = noted  # type: ignore[method-assign]  # listened to
+    ground.sources[0].down = True
+    quitting = ground.quit(visit, 1)
+    ground.sources[0].down = False
+    ground.clock.advance(60)
+    result(quitting)
+
+    assert agains == [False, True]
 
 
 def test_a_stopped_bridge_tries_nothing_more() -> None:

@@ -36,15 +36,15 @@ def test_only_what_was_asked_for_is_kept() -> None:
     found, row, gone = Searched(array("I", [1])), Fetched(1, 7), Vanished([(1, 2)], earlier=True)
     kept = Kept()
 
-    assert kept.keep(Search(("ALL",)), found)
-    assert not kept.keep(Search(("ALL",)), row)
-    assert not kept.keep(Noop(), row)
+    assert kept.keep(Search(("ALL",)), [found])
+    assert not kept.keep(Search(("ALL",)), [row])
+    assert not kept.keep(Noop(), [row])
     assert kept.data == [found]
     for command in (FetchFlags("1"), FetchStates("1"), FetchIds("1", "EMAILID"), FetchHeaders("1", ("DATE",))):
-        assert Kept().keep(command, row)
-        assert not Kept().keep(command, found)
-    assert Kept().keep(Select("INBOX"), gone)
-    assert not Kept().keep(Select("INBOX"), Flags(frozenset()))
+        assert Kept().keep(command, [row])
+        assert not Kept().keep(command, [found])
+    assert Kept().keep(Select("INBOX"), [gone])
+    assert not Kept().keep(Select("INBOX"), [Flags(frozenset())])
 
 
 HUGE: list[tuple[Command, Response]] = [
@@ -63,7 +63,7 @@ def test_an_answer_of_any_kind_has_its_bound(
 ) -> None:
     monkeypatch.setattr(imap_answers, "KEPT_AT_MOST", 10_000)
     with pytest.raises(ProtocolViolation, match="octets of answers"):
-        Kept().keep(command, response)
+        Kept().keep(command, [response])
 
 
 def test_many_small_ones_have_the_same_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_many_small_ones_have_the_same_bound(monkeypatch: pytest.MonkeyPatch) ->
     kept = Kept()
     with pytest.raises(ProtocolViolation, match="octets of answers"):
         for _ in range(100):
-            kept.keep(FetchFlags("1"), Fetched(1, 7))
+            kept.keep(FetchFlags("1"), [Fetched(1, 7)])
     assert len(kept.data) == 50
 
 
