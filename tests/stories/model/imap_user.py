@@ -30,10 +30,13 @@ class Onlooker:
     """A connection that changes nothing. Each text is fetched once."""
 
     imap: imaplib.IMAP4
+    work: str = WORK
+    """The mailbox that POP3 shows."""
     _texts: dict[tuple[str, int, int], bytes] = field(factory=dict, repr=False)
 
-    def read(self, mailbox: str = WORK) -> dict[int, Seen]:
+    def read(self, mailbox: str | None = None) -> dict[int, Seen]:
         """Every message by its UID."""
+        mailbox = mailbox or self.work
         status, text = self.imap.select(mailbox, readonly=True)
         if status != "OK":
             raise Missing(f"{mailbox}: {text!r}")
@@ -68,11 +71,12 @@ class ImapUser:
     """A connection that does what the model's IMAP user does."""
 
     imap: imaplib.IMAP4
+    work: str = WORK
 
-    def put(self, letters: Iterable[tuple[Letter, Iterable[str]]], mailbox: str = WORK) -> None:
+    def put(self, letters: Iterable[tuple[Letter, Iterable[str]]]) -> None:
         """Appends them with their dates and these flags, each in one write."""
         for letter, flags in letters:
-            head = f'{mailbox} ({" ".join(sorted(flags))}) "{letter.date}" {{{len(letter.octets)}+}}\r\n'
+            head = f'{self.work} ({" ".join(sorted(flags))}) "{letter.date}" {{{len(letter.octets)}+}}\r\n'
             line = self._append(head.encode() + letter.octets)
             assert line.startswith(b"OK"), line
 
@@ -91,16 +95,16 @@ class ImapUser:
         self._do(start, "MOVE", str(uid), end)
 
     def store(self, uid: int, flag: str, *, on: bool) -> None:
-        self._do(WORK, "STORE", str(uid), "+FLAGS" if on else "-FLAGS", f"({flag})")
+        self._do(self.work, "STORE", str(uid), "+FLAGS" if on else "-FLAGS", f"({flag})")
 
     def expunge(self, uid: int) -> None:
         """Deletes this one for good."""
         self.store(uid, r"\Deleted", on=True)
-        self._do(WORK, "EXPUNGE", str(uid))
+        self._do(self.work, "EXPUNGE", str(uid))
 
     def expunge_all(self) -> None:
         """Deletes for good whatever carries the flag, whoever gave it."""
-        self.imap.select(WORK)
+        self.imap.select(self.work)
         _ok(self.imap.expunge())
 
     def uids(self, mailbox: str) -> list[int]:
@@ -122,8 +126,8 @@ class ImapUser:
             Event().wait(0.05)
         raise AssertionError(f"{mailbox} cannot be deleted")
 
-    def uidvalidity(self, mailbox: str = WORK) -> int:
-        _, [line] = self.imap.status(mailbox, "(UIDVALIDITY)")
+    def uidvalidity(self) -> int:
+        _, [line] = self.imap.status(self.work, "(UIDVALIDITY)")
         found = re.search(rb"UIDVALIDITY (\d+)", line)
         assert found is not None, line
         return int(found[1])

@@ -62,13 +62,13 @@ class ImapRules(RuleBasedStateMachine):
         copy = self._some(pick)
         if not self._has_room():
             return
-        self.stage.user.copy(copy.uid, "Work", "Work")
+        self.stage.user.copy(copy.uid, self.stage.user.work, self.stage.user.work)
         self.stage.truth.appeared(self.stage.onlooker.read(), copy.letter)
 
     @rule(pick=PICK, moved=st.booleans())
     def an_imap_user_files_elsewhere(self, pick: int, moved: bool) -> None:
         copy = self._some(pick)
-        (self.stage.user.move if moved else self.stage.user.copy)(copy.uid, "Work", ELSEWHERE)
+        (self.stage.user.move if moved else self.stage.user.copy)(copy.uid, self.stage.user.work, ELSEWHERE)
         if moved:
             del self.stage.truth.copies[copy.uid]
 
@@ -78,7 +78,7 @@ class ImapRules(RuleBasedStateMachine):
         if not there or not self._has_room():
             return
         uid = list(there)[pick % len(there)]
-        (self.stage.user.move if moved else self.stage.user.copy)(uid, ELSEWHERE, "Work")
+        (self.stage.user.move if moved else self.stage.user.copy)(uid, ELSEWHERE, self.stage.user.work)
         what = self.stage.truth.letters[there[uid].octets]
         self.stage.truth.appeared(self.stage.onlooker.read(), what)
 
@@ -194,9 +194,10 @@ class ModelTest(ImapRules):
         letters: list[tuple[int, int, frozenset[str]]],
     ) -> None:
         self.stage = stage(self.world, policy, ASK if asks else "")
-        self.eager, self.kills_left, self.replacements_left = eager == 0, mortal == 0, replaced
+        self.eager, self.kills_left = eager == 0, mortal == 0
+        self.replacements_left = replaced if self.world.can_replace else 0
         self.told["examples"] += 1
-        if asks and replaced and crowd == 0:
+        if asks and self.replacements_left and crowd == 0:
             for n in range(CROWD):
                 self.stage.post(self.stage.new_letter(size=0, date=0, with_id=bool(n % 2)), frozenset())
             self.stage.leave(self.stage.enter(retrieve_all=False))

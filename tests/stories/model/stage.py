@@ -119,6 +119,8 @@ class Stage:
         """Waits until the bridge does nothing for this account any more."""
         if not self.world.settled(len(self.visits)):
             raise Broken("nobody asks the bridge for anything, and it does not come to rest")
+        if not self.world.can_replace:  # then one of those connections may be at work; a login waits for it
+            self.leave(self.enter(retrieve_all=False))
         for copy in self._learning:
             copy.learned = True
         self._learning.clear()
@@ -161,11 +163,11 @@ class Stage:
             return
         before = self.user.uidvalidity()
         self.remove()
-        self.user.create(WORK)
+        self.user.create(self.user.work)
         while self.user.uidvalidity() == before:  # a server that counts by the second
-            self.user.delete(WORK)
+            self.user.delete(self.user.work)
             Event().wait(0.1)
-            self.user.create(WORK)
+            self.user.create(self.user.work)
         letters = [(copy.letter, now[copy.uid].flags if flags_too else frozenset[str]()) for copy in coming]
         part = max(refused_until, 0)
         if refused_until >= 0:
@@ -183,7 +185,7 @@ class Stage:
 
     def remove(self) -> None:
         self.onlooker.rest()
-        self.user.delete(WORK)
+        self.user.delete(self.user.work)
         self.exists = False
         for visit in self.visits:
             visit.replaced = True
@@ -207,7 +209,8 @@ def stage(world: World, policy: str, way: str = "") -> Stage:
     mailbox = world.server.new_mailbox()
     stack = contextlib.ExitStack()
     try:
-        user, onlooker = ImapUser(connected(mailbox, stack)), Onlooker(connected(mailbox, stack))
+        user = ImapUser(connected(mailbox, stack), world.work)
+        onlooker = Onlooker(connected(mailbox, stack), world.work)
         for name in (WORK, ELSEWHERE):
             user.create(name)
         with contextlib.suppress(Missing):

@@ -15,8 +15,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.peers.servers.cyrus import Cyrus
 from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.imap_server import ManyUsersServer
+from tests.stories.model.imap_user import WORK
 from tests.stories.model.machine import ModelTest
-from tests.stories.model.world import Abilities, World, running
+from tests.stories.model.world import INBOX, Abilities, World, running
 
 SHRINK = "POPBRIDGE_SHRINK" in os.environ
 SOAK = int(os.environ.get("POPBRIDGE_EXAMPLES", "0"))
@@ -26,9 +27,11 @@ LESSER = "IMAP4rev1 SASL-IR LITERAL+ SPECIAL-USE"
 """Neither CONDSTORE nor UIDPLUS, MOVE, ESEARCH."""
 
 
-def tried(server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None) -> Counter[str]:
+def tried(
+    server: ManyUsersServer, folder: Path, examples: int, abilities: Abilities | None = None, work: str = WORK
+) -> Counter[str]:
     told: Counter[str] = Counter()
-    with running(World(server, folder, abilities or Abilities(), timeouts=TIMEOUTS)) as here:
+    with running(World(server, folder, abilities or Abilities(), timeouts=TIMEOUTS, work=work)) as here:
         machine = type("Model", (ModelTest,), {"world": here, "told": told})
         run_state_machine_as_test(
             machine,
@@ -52,6 +55,29 @@ def test_a_few_on_dovecot(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
     told = tried(dovecot_by_index, tmp_path, 15)
     assert told["kills in QUIT"]
     assert told["mailboxes replaced"]
+
+
+@pytest.mark.story
+def test_a_few_where_connections_are_parked(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
+    before = dovecot_by_index.log().count("Login: ")
+    told = tried(dovecot_by_index, tmp_path, 10, work=INBOX)
+
+    assert told["kills in QUIT"]
+    people = 2 * told["examples"]
+    upstream = dovecot_by_index.log().count("Login: ") - before - people
+    assert 0 < upstream < told["logins"], "no connection waited for the next session"
+
+
+@pytest.mark.slow
+@pytest.mark.hundreds
+def test_many_where_connections_are_parked(dovecot_by_index: Dovecot, tmp_path: Path) -> None:
+    assert tried(dovecot_by_index, tmp_path, 200, work=INBOX)["examples"] >= 200
+
+
+@pytest.mark.slow
+@pytest.mark.hundreds
+def test_on_cyrus_where_connections_are_parked(cyrus_server: Cyrus, tmp_path: Path) -> None:
+    tried(cyrus_server, tmp_path, 30, work=INBOX)
 
 
 @pytest.mark.slow

@@ -40,6 +40,17 @@ POLICIES = {"flag": "bridge", "expunge": "dovecot", "trash": "cyrus", "hide": "b
 
 _PATIENCE = 5.0
 
+INBOX = "INBOX"
+PARKED = 2
+"""In all."""
+
+_POOL = """
+[pool]
+parked = %d
+believe_idle = false
+"""
+"""What an IDLE was told last may be half a second old, and the truth is not."""
+
 
 @frozen
 class Abilities:
@@ -58,6 +69,8 @@ class World:
     """Further ports that lead to the server; `policy` and name of the way make the domain of a login."""
     timeouts: str = ""
     state: str = "sqlite:popbridge.sqlite"
+    work: str = WORK
+    """The mailbox that POP3 shows. Of INBOX connections are parked; it cannot be replaced."""
     port: int = field(factory=free_port)
     kills: int = 0
     examples: int = 0
@@ -78,12 +91,16 @@ class World:
     def _text(self) -> str:
         ways = {"": self.server.port, ASK: self.server.port, **self.ways}
         entries = [
-            _ENTRY % (policy + way, port, WORK, policy, uidl, "ask" if way == ASK else "accept")
+            _ENTRY % (policy + way, port, self.work, policy, uidl, "ask" if way == ASK else "accept")
             for policy, uidl in POLICIES.items()
             for way, port in ways.items()
             if policy != "keep" or self.state != "memory:"
         ]
-        return _HEAD % (self.state, self.timeouts) + "".join(entries)
+        return _HEAD % (self.state, self.timeouts) + "".join(entries) + _POOL % PARKED
+
+    @property
+    def can_replace(self) -> bool:
+        return self.work != INBOX
 
     def kill(self) -> None:
         """At once, with nothing tidied up."""
@@ -106,11 +123,15 @@ class World:
         return client
 
     def settled(self, sessions: int) -> bool:
-        """Whether, soon, the bridge holds no more connections than these sessions need: nothing else goes on."""
+        """Whether, soon, the bridge holds no more connections than these sessions need: nothing else goes on.
+
+        Where connections are parked, as many more as may be.
+        """
+        spare = 0 if self.can_replace else PARKED
         deadline = monotonic() + _PATIENCE
         pid = self.bridge.pid
         assert self._idle is not None
-        while _sockets(pid) > self._idle + 2 * sessions:  # one to the client and one upstream
+        while _sockets(pid) > self._idle + 2 * sessions + spare:  # one to the client and one upstream
             if monotonic() > deadline:
                 return False
             Event().wait(0.002)
