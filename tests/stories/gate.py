@@ -34,6 +34,7 @@ class Gate:
         self._ends: set[socket.socket] = set()
         self._parked: set[socket.socket] = set()
         """Those over which the bridge last said IDLE."""
+        self._silent: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._door: socket.socket | None = None
         self.open()
@@ -61,6 +62,11 @@ class Gate:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+
+    def fall_silent(self) -> None:
+        """What is connected now neither hears nor says anything more, and nobody is told: a router forgot it."""
+        with self._lock:
+            self._silent |= self._ends
 
     def until_left(self, seconds: float = 60) -> None:
         """Returns when no connection is open but parked ones: what goes on behind a client is done."""
@@ -101,6 +107,8 @@ class Gate:
     def _carry(self, one: socket.socket, other: socket.socket, from_bridge: bool) -> None:
         with contextlib.suppress(OSError):
             while octets := one.recv(_CHUNK):
+                if one in self._silent:
+                    continue
                 self._count(len(octets), from_bridge=from_bridge)
                 if from_bridge:
                     change = self._parked.update if octets.endswith(b" IDLE\r\n") else self._parked.difference_update

@@ -199,6 +199,39 @@ def test_a_parked_connection_that_was_cut_costs_nobody_an_error(dovecot_server: 
         assert house.door.passed == 2
 
 
+@pytest.mark.parametrize("name", ["dovecot", "less", "cyrus", "courier"])
+def test_a_parked_connection_that_fell_silent_costs_three_seconds_and_nobody_an_error(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A router that forgot it tells neither side: no FIN, no RST, and what is sent goes nowhere (S22)."""
+    server = server_of(request, name)
+    with stage(tmp_path, server, NOT_BELIEVED) as house:
+        first = house.poll()
+        house.door.fall_silent()
+        house.mailbox.seed(letters("late", 1))
+        began = time.monotonic()
+        with house.session() as client:
+            took = time.monotonic() - began
+            shown = list(client.uidls().values())
+            assert client.quit().startswith(b"+OK")
+        assert shown[:-1] == first
+        assert took < 6, "AWAKE is 3"
+        assert house.door.passed == 2
+
+
+def test_one_that_was_believed_is_found_out_by_the_first_message(dovecot_server: Dovecot, tmp_path: Path) -> None:
+    with stage(tmp_path, dovecot_server, "") as house:
+        first = house.poll()
+        time.sleep(0.6)  # noqa: TID251  # half a second of rest is what belief takes
+        house.door.fall_silent()
+        with house.session() as client:
+            assert list(client.uidls().values()) == first
+            assert [client.retr(number) for number in (1, 2, 8)] == [letters("home", 8)[n] for n in (0, 1, 7)]
+            client.do("DELE 1")
+            assert client.quit().startswith(b"+OK")
+        house.until(first[1:])
+
+
 def test_a_password_changed_upstream(tmp_path: Path) -> None:
     """The old one opens nothing once the new one, or any wrong one, was tried; the new one opens the mailbox."""
     with dovecot() as server, stage(tmp_path, server, "") as house:
