@@ -20,7 +20,7 @@ from bridge.config.values import (
     Settings,
     Timeouts,
     Upstream,
-    Vault,
+    VaultSettings,
 )
 
 __all__ = [
@@ -43,7 +43,7 @@ __all__ = [
     "Settings",
     "Timeouts",
     "Upstream",
-    "Vault",
+    "VaultSettings",
     "from_flags",
     "load",
 ]

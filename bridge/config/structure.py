@@ -69,7 +69,7 @@ _EXAMPLES = {
     "password": "$scrypt$…",
     "name": "work",
     "login": "ann@example.org",
-    "secret": "file:work.password",
+    "secret": "vault:work",
 }
 _KINDS = {
     str: "text in quotes",

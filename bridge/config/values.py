@@ -127,7 +127,7 @@ class PassThrough(Settings):
 class Reference:
     """Where a secret is found; a file's path is absolute."""
 
-    kind: Literal["env", "file"]
+    kind: Literal["env", "file", "vault"]
     name: str
 
     def __str__(self) -> str:
@@ -215,7 +215,7 @@ VaultFile = Annotated[Path, "a file that need not be there yet"]
 
 
 @frozen(kw_only=True)
-class Vault:
+class VaultSettings:
     """Where the secrets that the bridge needs by itself are sealed (S30). Relative defaults: beside the state."""
 
     file: VaultFile = Path("popbridge.vault")
@@ -234,7 +234,7 @@ class Document:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
-    vault: Vault = Vault()
+    vault: VaultSettings = VaultSettings()
 
 
 @frozen(kw_only=True)
@@ -252,5 +252,5 @@ class Config:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
-    vault: Vault = Vault()
+    vault: VaultSettings = VaultSettings()
     trace: bool = False

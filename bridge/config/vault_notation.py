@@ -6,7 +6,7 @@ from pathlib import Path
 from attrs import evolve
 
 from bridge.config.problems import WrongValue
-from bridge.config.values import KeySource, Vault
+from bridge.config.values import KeySource, VaultSettings
 
 _NAMES = {
     "credential": (re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}"), "credential:popbridge.key"),
@@ -46,7 +46,7 @@ def parse_key_source(text: str, base: Path) -> KeySource:
             raise WrongValue("the key is not written here, but where it is found", write="file:popbridge.key")
 
 
-def beside(directory: Path, vault: Vault) -> Vault:
+def beside(directory: Path, vault: VaultSettings) -> VaultSettings:
     """With the places that nobody named where the state is kept."""
     key = vault.key
     if key.kind == "file":

@@ -19,9 +19,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
 
+from bridge.config import VaultSettings
+from bridge.credentials.private_file import make_private
 from bridge.credentials.sealing import Broken, Key, Keys, NoSuchKey, Sealed
 from bridge.credentials.vault import VaultLocked, VaultUnavailable, check
-from bridge.credentials.vault_key import KeyPlace
+from bridge.credentials.vault_key import KeyPlace, key_place
 from bridge.secret import Secret
 from bridge.state.faults import words
 from bridge.state.migrate import sync
@@ -50,6 +52,11 @@ _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE
 
 class FileVault:
     """A Vault; one question after the other, each in a thread."""
+
+    @classmethod
+    def at(cls, settings: VaultSettings, seconds: Callable[[], float]) -> "FileVault":
+        """Nothing is opened or made until something is asked."""
+        return cls(VaultFile(settings.file, key_place(settings.key)), seconds)
 
     def __init__(self, file: "VaultFile", seconds: Callable[[], float]) -> None:
         self._file = file
@@ -230,9 +237,8 @@ _PRAGMAS = ("application_id", "user_version")
 
 
 def _create(path: Path) -> None:
-    """Nobody else may read it, from its first octet on."""
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(make_private(path))
         sync(path.parent)
 
 

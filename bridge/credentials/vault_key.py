@@ -12,7 +12,8 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from bridge.config.values import KeySource
+from bridge.config import KeySource
+from bridge.credentials.private_file import make_private
 from bridge.credentials.sealing import Keys, read_keys, write_keys
 from bridge.credentials.vault import VaultLocked
 from bridge.state.migrate import sync
@@ -71,11 +72,10 @@ class KeyFile:
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
             part.unlink(missing_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(make_private(part), "wb") as file:
                 file.write(_COMMENT + write_keys(keys).reveal())
                 file.flush()
-                os.fsync(descriptor)
+                os.fsync(file.fileno())
             part.replace(self.path)
             sync(self.path.parent)
         except OSError as error:

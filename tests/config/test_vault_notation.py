@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import ConfigError, KeySource, Vault, load
+from bridge.config import ConfigError, KeySource, VaultSettings, load
 from bridge.config.problems import WrongValue
 from bridge.config.vault_notation import beside, parse_key_source, parse_vault_file
 
 ENOUGH = '[[listener]]\npop3 = "127.0.0.1:1110"\n[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
 
 
-def vault(directory: Path, text: str) -> Vault:
+def vault(directory: Path, text: str) -> VaultSettings:
     file = directory / "popbridge.toml"
     file.write_text(f"{text}\n{ENOUGH}" if text.startswith("state") else f"{ENOUGH}{text}\n")
     return load(file).vault
@@ -37,7 +37,7 @@ def test_relative_paths_start_at_the_configuration_file(tmp_path: Path) -> None:
 def test_a_key_that_is_in_no_file_has_a_name(tmp_path: Path, text: str) -> None:
     source = parse_key_source(text, tmp_path)
     assert str(source) == text
-    assert beside(tmp_path, Vault(key=source)).key == source
+    assert beside(tmp_path, VaultSettings(key=source)).key == source
 
 
 @pytest.mark.parametrize(
