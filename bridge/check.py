@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from bridge.check_mailbox import check_mailbox, reached
 from bridge.check_pop3 import capabilities
+from bridge.check_secrets import check_secrets
 from bridge.check_state import look_at_state
 from bridge.config import Config, Endpoint, Listener, Settings, Upstream
+from bridge.credentials.vault_file import FileVault
 from bridge.maildrop.errors import Trouble
 from bridge.secret import Secret
 from bridge.upstream.connect import Reactor
@@ -25,6 +27,7 @@ async def check(config: Config, reactor: Reactor, say: Say, login: bytes | None,
     """True when nothing was found that would stop the bridge from serving."""
     fine = [_listens(listener, say) for listener in config.listeners]
     fine.append(_remembers(config, say))
+    fine.append(await check_secrets(config, FileVault.at(config.vault, reactor.seconds), say))
     seen: set[Upstream] = set()
     for entry in (*config.passthrough, *(source for account in config.accounts for source in account.source)):
         if entry.upstream not in seen:

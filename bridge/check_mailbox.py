@@ -13,6 +13,7 @@ from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.check_pop3 import look as look_by_pop3
 from bridge.config import Config, Settings
 from bridge.credentials.proof import Proof, proof_of
+from bridge.credentials.vault_file import FileVault
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.listing import Listing
@@ -57,7 +58,7 @@ async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes
 
 async def _checked(account: Account, config: Config, reactor: Reactor, say: Say, password: Secret | None) -> bool:
     given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
-    proof = proof_of(account, given)
+    proof = proof_of(account, given, FileVault.at(config.vault, reactor.seconds))
     try:
         if account.settings.upstream.protocol == "pop3":
             return await look_by_pop3(account, config, reactor, say, proof)

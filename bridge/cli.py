@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bridge.check import check
 from bridge.commands.opened import settings_of, state_of
 from bridge.commands.running import password, run
+from bridge.commands.secret import secret
 from bridge.commands.status import status
 from bridge.commands.terminal import CommandRefused
 from bridge.commands.uidl import PASSWORD, uidl
@@ -57,12 +58,13 @@ def check_command(
     if config is not None:
         click.echo(f"{config}: valid")
     own = {account.user for account in settings.accounts}
-    secret = password(PASSWORD, "Password") if login is not None and login not in own else None
+    given = password(PASSWORD, "Password") if login is not None and login not in own else None
     name = login.encode() if login is not None else None
-    run(lambda clock: check(settings, clock, click.echo, name, secret))
+    run(lambda clock: check(settings, clock, click.echo, name, given))
 
 
 main.add_command(uidl)
+main.add_command(secret)
 
 
 @main.command("status")

@@ -17,6 +17,7 @@ from bridge.accounts.account import Account
 from bridge.accounts.directory import Directory
 from bridge.config import Certificate, Config, Endpoint, Listener
 from bridge.credentials.proof import proof_of
+from bridge.credentials.vault_file import FileVault
 from bridge.downstream import listener
 from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
@@ -64,6 +65,7 @@ class Bridge(Service):
         self._emit = emit
         self._pool = ConnectionPool(reactor, config.pool)
         budget = Budget(config.limits.read_ahead, config.limits.read_ahead_total)
+        self._vault = FileVault.at(config.vault, reactor.seconds)
         self._opener = Opener(reactor, config.timeouts, self._pool, budget)
         self._store: Store | None = None
         self._office: PostOffice | None = None
@@ -149,7 +151,7 @@ class Bridge(Service):
         def on_quirk(quirk: Quirk) -> None:
             self._emit(QuirkMet(session, quirk.name))
 
-        proof = proof_of(account, given)
+        proof = proof_of(account, given, self._vault)
         return self._opener.source(account, proof, trace=trace if self._config.trace else None, on_quirk=on_quirk)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:

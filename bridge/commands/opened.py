@@ -12,6 +12,7 @@ from bridge.check_state import look_at_state
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, ConfigError, PassThrough, from_flags, load
 from bridge.credentials.proof import proof_of
+from bridge.credentials.vault_file import FileVault
 from bridge.maildrop.source import Source
 from bridge.sasl import Credentials
 from bridge.secret import Secret
@@ -101,7 +102,8 @@ async def state_of(
 @asynccontextmanager
 async def mailbox_of(config: Config, reactor: Reactor, account: Account, password: Secret) -> AsyncIterator[Source]:
     """Nothing is connected yet: the first question does that."""
-    proof = proof_of(account, Credentials(account.login, password, "USER", bearer=False))
+    given = Credentials(account.login, password, "USER", bearer=False)
+    proof = proof_of(account, given, FileVault.at(config.vault, reactor.seconds))
     source: Source = Opener(reactor, config.timeouts).source(account, proof)
     try:
         yield source

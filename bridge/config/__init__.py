@@ -7,6 +7,7 @@ from bridge.config.values import (
     Certificate,
     Config,
     Endpoint,
+    KeySource,
     Limits,
     Listener,
     Mechanism,
@@ -19,6 +20,7 @@ from bridge.config.values import (
     Settings,
     Timeouts,
     Upstream,
+    VaultSettings,
 )
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Endpoint",
+    "KeySource",
     "Limits",
     "Listener",
     "Mechanism",
@@ -40,6 +43,7 @@ __all__ = [
     "Settings",
     "Timeouts",
     "Upstream",
+    "VaultSettings",
     "from_flags",
     "load",
 ]

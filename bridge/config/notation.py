@@ -214,14 +214,17 @@ def parse_reference(text: str, base: Path) -> Reference:
     """Where a secret is found. A relative path starts at `base`."""
     kind, colon, name = text.partition(":")
     if not colon or not name:
-        raise WrongValue("a secret is not written here, but where it is found", write="file:work.password")
+        raise WrongValue("a secret is not written here, but where it is found", write="vault:work")
     match kind:
+        case "vault":
+            return Reference("vault", check_name(name))
         case "env":
             return Reference("env", name)
         case "file":
             return Reference("file", str(base / name))
         case _:
-            raise WrongValue(f"{_shown(kind)}: is neither file: nor env:", write="file:work.password")
+            # What stands there may be the secret itself: it is not repeated.
+            raise WrongValue("it begins with none of vault:, file: and env:", write="vault:work")
 
 
 def check_hash(text: str) -> str:

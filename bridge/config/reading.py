@@ -13,6 +13,7 @@ from bridge.config.problems import ConfigError, Problem, WrongValue
 from bridge.config.structure import Rejected, structure
 from bridge.config.toml_lines import find_lines, line_of
 from bridge.config.values import Config, Document
+from bridge.config.vault_notation import beside
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 _FLAGS_FOR = {
@@ -86,15 +87,17 @@ def _given(**flags: str | None) -> dict[str, Any]:
 
 
 def _config(document: Document, base: Path) -> Config:
+    state = document.state and base / document.state
     return Config(
         base=base,
         listeners=document.listener,
         passthrough=document.passthrough,
         accounts=document.account,
-        state=document.state and base / document.state,
+        state=state,
         timeouts=document.timeouts,
         limits=document.limits,
         pool=document.pool,
+        vault=beside(state.parent if state else base, document.vault),
         trace=document.trace,
     )
 

@@ -38,6 +38,7 @@ from bridge.config.values import (
     Certificate,
     Document,
     Endpoint,
+    KeySource,
     Listener,
     Long,
     OwnAccount,
@@ -50,7 +51,9 @@ from bridge.config.values import (
     Settings,
     StateFile,
     Upstream,
+    VaultFile,
 )
+from bridge.config.vault_notation import parse_key_source, parse_vault_file
 from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import UPSTREAM, parse_format
 
@@ -66,7 +69,7 @@ _EXAMPLES = {
     "password": "$scrypt$…",
     "name": "work",
     "login": "ann@example.org",
-    "secret": "file:work.password",
+    "secret": "vault:work",
 }
 _KINDS = {
     str: "text in quotes",
@@ -108,6 +111,10 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook_func(
         lambda kind: kind == StateFile, lambda value, _: parse_state(_text(value, str), base)
     )
+    converter.register_structure_hook_func(
+        lambda kind: kind == VaultFile, lambda value, _: parse_vault_file(_text(value, str), base)
+    )
+    converter.register_structure_hook(KeySource, lambda value, _: parse_key_source(_text(value, str), base))
     converter.register_structure_hook(int, _whole_number)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _truth)

@@ -127,7 +127,7 @@ class PassThrough(Settings):
 class Reference:
     """Where a secret is found; a file's path is absolute."""
 
-    kind: Literal["env", "file"]
+    kind: Literal["env", "file", "vault"]
     name: str
 
     def __str__(self) -> str:
@@ -200,6 +200,28 @@ class Pool:
     memory: Positive = 64  # megabytes of listings held, the latest used
 
 
+@frozen
+class KeySource:
+    """Where the vault's key is; a file's path is absolute once a configuration was read."""
+
+    kind: Literal["file", "credential", "env", "keyring"]
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+VaultFile = Annotated[Path, "a file that need not be there yet"]
+
+
+@frozen(kw_only=True)
+class VaultSettings:
+    """Where the secrets that the bridge needs by itself are sealed (S30). Relative defaults: beside the state."""
+
+    file: VaultFile = Path("popbridge.vault")
+    key: KeySource = KeySource("file", "popbridge.key")
+
+
 @frozen(kw_only=True)
 class Document:
     """The configuration file's own shape: a field is a key."""
@@ -212,6 +234,7 @@ class Document:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
+    vault: VaultSettings = VaultSettings()
 
 
 @frozen(kw_only=True)
@@ -229,4 +252,5 @@ class Config:
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
+    vault: VaultSettings = VaultSettings()
     trace: bool = False

@@ -10,6 +10,7 @@ from attrs import frozen
 from bridge.accounts.account import Account
 from bridge.config import OwnSource, Reference
 from bridge.credentials.references import resolve
+from bridge.credentials.vault import Vault
 from bridge.maildrop.errors import CredentialsRefused, Trouble, UpstreamUnsuitable
 from bridge.sasl import Credentials
 from bridge.secret import Secret
@@ -65,6 +66,7 @@ class Kept:
 
     account: Account
     reference: Reference
+    vault: Vault
 
     @property
     def identity(self) -> Secret:
@@ -75,7 +77,7 @@ class Kept:
         return True
 
     async def credentials(self) -> Credentials:
-        return Credentials(self.account.login, await resolve(self.reference), "PLAIN", bearer=False)
+        return Credentials(self.account.login, await resolve(self.reference, self.vault), "PLAIN", bearer=False)
 
     def renew(self, _refused: Credentials, /) -> bool:
         return False
@@ -89,11 +91,11 @@ class Kept:
         )
 
 
-def proof_of(account: Account, given: Credentials | None) -> Proof:
+def proof_of(account: Account, given: Credentials | None, vault: Vault) -> Proof:
     """`given`: what the client, or the owner at the terminal, says for himself; a source of ours has its own secret."""
     match account.settings:
         case OwnSource(secret=reference):
-            return Kept(account, reference)
+            return Kept(account, reference, vault)
         case _ if given is not None:
             return Given(given)
     raise ValueError("pass-through with nothing to pass")

@@ -1,4 +1,7 @@
-"""Where a secret is found that the owner keeps for the bridge: "env:NAME" or "file:PATH". Read anew each time."""
+"""Where a secret is found that the owner keeps for the bridge: "vault:NAME", "file:PATH", "env:NAME".
+
+Read anew each time.
+"""
 
 import os
 from pathlib import Path
@@ -6,15 +9,21 @@ from pathlib import Path
 from twisted.internet.threads import deferToThread
 
 from bridge.config import Reference
+from bridge.credentials.vault import LONGEST, Vault
 from bridge.maildrop.errors import UpstreamUnsuitable
 from bridge.secret import Secret
 
-LONGEST = 64 * 1024
-"""Octets; tokens are long."""
 
-
-async def resolve(reference: Reference) -> Secret:
-    """Raises UpstreamUnsuitable that says what is missing."""
+async def resolve(reference: Reference, vault: Vault) -> Secret:
+    """Raises UpstreamUnsuitable that says what is missing, and what a vault raises."""
+    if reference.kind == "vault":
+        kept = await vault.get(reference.name)
+        if kept is None:
+            raise UpstreamUnsuitable(
+                f"the vault has no secret {reference.name}; whoever runs the bridge has to say: "
+                f"popbridge secret set {reference.name}"
+            )
+        return kept
     if reference.kind == "env":
         value = os.environb.get(reference.name.encode())
         if not value:
@@ -32,3 +41,8 @@ def _read(name: str) -> Secret:
     if not 0 < len(value) <= LONGEST:
         raise UpstreamUnsuitable(f"{name} holds no password" if not value else f"{name} is too long for a password")
     return Secret(value)
+
+
+def open_to_all(reference: Reference) -> bool:
+    """Whether everybody on the machine can read it. Containers mount secrets so, where nobody else is: no refusal."""
+    return reference.kind == "file" and bool(Path(reference.name).stat().st_mode & 0o004)

@@ -27,7 +27,7 @@ _WORDS = {
 
 
 def unavailable(error: sqlite3.Error) -> StateUnavailable:
-    return StateUnavailable(f"the bridge's memory {_words(error)}")
+    return StateUnavailable(f"the bridge's memory {words(error)}")
 
 
 def damaged(what: str) -> StateUnavailable:
@@ -40,10 +40,10 @@ def damaged(what: str) -> StateUnavailable:
 def unusable(path: Path, error: OSError | sqlite3.Error) -> StateUnusable:
     if isinstance(error, OSError):
         return StateUnusable(f"{path} cannot be opened: {error.strerror}")
-    return StateUnusable(f"{path} {_words(error)}")
+    return StateUnusable(f"{path} {words(error)}")
 
 
-def _words(error: sqlite3.Error) -> str:
+def words(error: sqlite3.Error) -> str:
     """An extended code has the plain one in its low octet (SQLite, "Result and Error Codes")."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return _WORDS.get(code, f"cannot be used: {error}")

@@ -9,6 +9,7 @@ from bridge.maildrop.errors import CredentialsRefused, UpstreamUnsuitable
 from bridge.names import AccountName, SourceName
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from tests.contracts.fake_vault import FakeVault
 
 UPSTREAM = Upstream("imap", "tls", "imap.work.example", 993)
 SOURCE = OwnSource(upstream=UPSTREAM, name="work", login="ann@work.example", secret=Reference("env", "WORK"))
@@ -35,7 +36,7 @@ def test_no_two_pairs_of_login_and_password_are_one() -> None:
 
 
 def test_an_owner_s_secret_that_is_wrong_is_nobody_s_guess() -> None:
-    proof = proof_of(OWN, None)
+    proof = proof_of(OWN, None, FakeVault())
 
     trouble = proof.refused(CredentialsRefused("no", detail="LOGIN failed"))
     assert isinstance(trouble, UpstreamUnsuitable)
@@ -44,7 +45,7 @@ def test_an_owner_s_secret_that_is_wrong_is_nobody_s_guess() -> None:
 
 
 def test_a_source_has_its_own_secret_whatever_the_client_sent() -> None:
-    assert isinstance(proof_of(OWN, credentials(b"ann", b"of the device")), Kept)
-    assert isinstance(proof_of(PASSED, credentials(b"ann", b"secret")), Given)
+    assert isinstance(proof_of(OWN, credentials(b"ann", b"of the device"), FakeVault()), Kept)
+    assert isinstance(proof_of(PASSED, credentials(b"ann", b"secret"), FakeVault()), Given)
     with pytest.raises(ValueError, match="nothing to pass"):
-        proof_of(PASSED, None)
+        proof_of(PASSED, None, FakeVault())

@@ -10,8 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from bridge.config import Reference
-from bridge.credentials.references import LONGEST, resolve
+from bridge.credentials.references import open_to_all, resolve
+from bridge.credentials.vault import LONGEST
 from bridge.maildrop.errors import UpstreamUnsuitable
+from bridge.secret import Secret
+from tests.contracts.fake_vault import FakeVault
 
 
 class ReferenceTest(TestCase):
@@ -27,7 +30,7 @@ class ReferenceTest(TestCase):
         reference = Reference("file", str(self.file))
         for octets, password in ((b"one two\n", b"one two"), (b"three\r\n", b"three"), (b"four", b"four")):
             self.file.write_bytes(octets)
-            assert (await resolve(reference)).reveal() == password
+            assert (await resolve(reference, FakeVault())).reveal() == password
 
     def test_the_environment_is_asked(self) -> "Deferred[None]":
         os.environ["POPBRIDGE_TEST_SECRET"] = "s\u00e4cret"
@@ -35,7 +38,9 @@ class ReferenceTest(TestCase):
         return Deferred.fromCoroutine(self._environment())
 
     async def _environment(self) -> None:
-        assert (await resolve(Reference("env", "POPBRIDGE_TEST_SECRET"))).reveal() == "s\u00e4cret".encode()
+        assert (
+            await resolve(Reference("env", "POPBRIDGE_TEST_SECRET"), FakeVault())
+        ).reveal() == "s\u00e4cret".encode()
 
     def test_what_is_missing_is_named(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._missing())
@@ -45,6 +50,23 @@ class ReferenceTest(TestCase):
             if octets is not None:
                 self.file.write_bytes(octets)
             with self.assertRaisesRegex(UpstreamUnsuitable, words):
-                await resolve(Reference("file", str(self.file)))
+                await resolve(Reference("file", str(self.file)), FakeVault())
         with self.assertRaisesRegex(UpstreamUnsuitable, "POPBRIDGE_NOT_SET"):
-            await resolve(Reference("env", "POPBRIDGE_NOT_SET"))
+            await resolve(Reference("env", "POPBRIDGE_NOT_SET"), FakeVault())
+
+    def test_the_vault_is_asked_and_one_that_has_nothing_names_the_command(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._vault())
+
+    async def _vault(self) -> None:
+        vault = FakeVault()
+        with self.assertRaisesRegex(UpstreamUnsuitable, "popbridge secret set work"):
+            await resolve(Reference("vault", "work"), vault)
+        await vault.put("work", Secret(b"wonder\n"))
+        assert await resolve(Reference("vault", "work"), vault) == Secret(b"wonder\n")
+
+    def test_a_file_that_everybody_can_read_is_noticed(self) -> None:
+        self.file.write_bytes(b"wonder")
+        for mode, noticed in ((0o600, False), (0o640, False), (0o644, True)):
+            self.file.chmod(mode)
+            assert open_to_all(Reference("file", str(self.file))) is noticed
+        assert not open_to_all(Reference("env", "HOME"))
