@@ -23,7 +23,7 @@ from bridge.maildrop.rematch import implausible, rematch
 from bridge.maildrop.source import Source
 from bridge.maildrop.uidl import UidlFormat, parse_format
 from bridge.names import SourceKey
-from bridge.state.store import Overtaken, Store, UidlTaken
+from bridge.state.store import Overtaken, Showing, Store, UidlTaken
 
 
 class GoesOn(CancelledError):
@@ -274,7 +274,7 @@ class Listings:
         viewing = await self._store.viewing(account.key, "")  # also of what is kept, then without ranks
         if viewing is None or not viewing.ranks:
             ranked = evolve(viewing or Viewing(incarnation=memory.incarnation), ranks=order)
-            await self._store.show(account.key, "", ranked, viewing)
+            await self._store.show("", [Showing(account.key, ranked, viewing)], {})
 
 
 def _asks(question: str) -> Renumbered:

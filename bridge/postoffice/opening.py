@@ -20,7 +20,7 @@ from bridge.postoffice.deletions import Deletions
 from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
 from bridge.postoffice.visit import Visit
-from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Store
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Showing, Store
 
 ROUNDS = 3
 """How often a login puts its messages in order, where others with the same view store theirs at the same time."""
@@ -103,9 +103,11 @@ class PostOffice:
             shown = select(memory.listing, account.view, before, now=now, found=found, hidden=hidden)
             if shown.ranks is None:
                 return shown.uids
-            viewing = Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
+            viewing = Viewing(
+                incarnation=memory.incarnation, ranks=shown.ranks, numbers=shown.numbers, floor=shown.floor
+            )
             try:
-                await store.show(key, viewer, viewing, before)
+                await store.show(viewer, [Showing(key, viewing, before)], {})
             except Overtaken:
                 continue
             return shown.uids
