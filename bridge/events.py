@@ -147,6 +147,14 @@ class UpstreamLost:
 
 
 @frozen
+class SourceAway:
+    """A source cannot be reached, and what it listed last is served in its place."""
+
+    account: str
+    reason: str
+
+
+@frozen
 class QuirkMet:
     """A peer was met with a tolerance that has a name (see `imap/quirks` and `pop3/commands`)."""
 
@@ -190,6 +198,7 @@ Event = (
     | MessageLooping
     | StateTroubled
     | UpstreamLost
+    | SourceAway
     | QuirkMet
     | WireTraced
     | BugMet

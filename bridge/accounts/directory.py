@@ -57,14 +57,15 @@ class Directory:
 
 
 def _own_login(account: OwnAccount) -> OwnLogin:
-    return OwnLogin(account.user, account.password, tuple(_source(account, source) for source in account.source))
+    sources = [_source(account, source, first=place == 0) for place, source in enumerate(account.source)]
+    return OwnLogin(account.user, account.password, tuple(sources), account.duplicates == "hide")
 
 
-def _source(account: OwnAccount, source: OwnSource) -> Account:
+def _source(account: OwnAccount, source: OwnSource, *, first: bool) -> Account:
     view = View(since=source.since, newest=source.newest, search=source.search)
     # No key of pass-through is without a blank, and no quoted name has one.
     name = AccountName(quoted(_folded(account.user).encode()))
-    return Account(source.login.encode(), name, source, view, source=SourceName(source.name))
+    return Account(source.login.encode(), name, source, view, source=SourceName(source.name), first=first)
 
 
 def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:

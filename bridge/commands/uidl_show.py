@@ -22,10 +22,10 @@ async def show(account: Account, store: Store, terminal: Terminal, now: float) -
     """`now`: seconds since 1970."""
     memory = await store.recall(account.key)
     if memory is None:
-        raise CommandRefused(f"nothing is remembered of {account.name}: it has not logged in yet")
+        raise CommandRefused(f"nothing is remembered of {account.label}: it has not logged in yet")
     viewing = await store.viewing(account.key, account.viewer)
     journal = {entry.uid: entry for entry in await store.journal(account.key, inf)}
-    terminal.say(f"{account.name}{f', seen as {account.viewer}' if account.viewer else ''}")
+    terminal.say(f"{account.label}{f', seen as {account.viewer}' if account.viewer else ''}")
     for line in _remarks(account, memory):
         terminal.say(line)
     rows = list(_rows(account, memory, viewing, journal, now))

@@ -4,6 +4,7 @@ cattrs does the walking; the hooks here say what each kind of value must look li
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin
@@ -274,7 +275,14 @@ def _login(value: Any, _: Any) -> str:
     return str(value)
 
 
-_SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"}
+def _header_name(value: Any, _: Any) -> str:
+    """A field name of RFC 5322, section 2.2; one that means something elsewhere is not to be made up."""
+    if not re.fullmatch(r"[Xx]-[!-9;-~]{1,60}", _text(value, str)):
+        raise WrongValue("the name of a header line begins with X- and has no blank and no colon", write="X-Source")
+    return str(value)
+
+
+_SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"} | {"unavailable", "origin_header"}
 _DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
     PassThrough: _as_its_upstream_is,
     OwnSource: _as_its_upstream_is,
@@ -300,7 +308,12 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "users": override(struct_hook=_users),
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
     },
-    OwnSource: {**_SETTINGS, "name": _NAME, "login": override(struct_hook=_login)},
+    OwnSource: {
+        **_SETTINGS,
+        "name": _NAME,
+        "login": override(struct_hook=_login),
+        "origin_header": override(struct_hook=_header_name),
+    },
     OwnAccount: {
         "user": override(struct_hook=_login),
         "password": override(struct_hook=lambda value, _: check_hash(_text(value, str))),

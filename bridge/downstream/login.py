@@ -1,12 +1,15 @@
 """A login, read as a sentence: find the account, wait your turn, open its mailbox, all within the time allowed."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from attrs import frozen
+from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account, OwnLogin, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
@@ -17,7 +20,9 @@ from bridge.downstream.throttle import Standing, Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUnavailable
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
-from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.gathering import Gathering
+from bridge.postoffice.opening import Opening, PostOffice
+from bridge.postoffice.together import NotInTime
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
 
@@ -63,7 +68,7 @@ class Logins:
         self._clock = clock
         self._login_wait = login_wait
 
-    async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Visit:
+    async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Visit | Gathering:
         """An open maildrop, or a Trouble."""
         found = self._find(credentials.login)
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
@@ -72,12 +77,12 @@ class Logins:
         opening = begin(self._open_in_turn(trial))
         if isinstance(opening, Over):
             return opening.result
-        opening.addTimeout(self._login_wait, self._clock)
+        opening.addTimeout(self._login_wait, self._clock, _late)
         try:
             return await opening
-        except TimedOut:
+        except TimedOut as late:
             raise UpstreamUnavailable(
-                f"upstream did not let us in within {self._login_wait:g} seconds; try again later"
+                f"{late} did not let us in within {self._login_wait:g} seconds; try again later"
             ) from None
 
     def _find(self, login: bytes) -> Account | OwnLogin | CredentialsRefused:
@@ -88,7 +93,7 @@ class Logins:
             return CredentialsRefused(str(error))
         return account or CredentialsRefused("no account takes this login")
 
-    async def _open_in_turn(self, trial: _Trial) -> Visit:
+    async def _open_in_turn(self, trial: _Trial) -> Visit | Gathering:
         """How a try is met is looked at again when its place is free:
 
         of many sent at once, those behind the first failures are no longer welcome, or have a penalty now.
@@ -113,7 +118,7 @@ class Logins:
             return self._crowd.welcome_place(trial.name)
         return self._crowd.place(network_of(trial.address), trial.name)
 
-    async def _open(self, trial: _Trial) -> Visit:
+    async def _open(self, trial: _Trial) -> Visit | Gathering:
         """What came of it counts before the place is given on: the next in it is met accordingly."""
         try:
             visit = await self._visit(trial)
@@ -123,16 +128,27 @@ class Logins:
         self._throttle.succeeded(trial.address, trial.name)
         return visit
 
-    async def _visit(self, trial: _Trial) -> Visit:
+    async def _visit(self, trial: _Trial) -> Visit | Gathering:
         match trial.found:
             case CredentialsRefused() as refusal:
                 raise refusal
             case Account() as account:
                 source = self._make_source(account, trial.credentials, trial.session)
                 return await self._office.open(account, source)
-            case OwnLogin(_, password, (account,)):
-                if trial.credentials.bearer or not await fits(password, trial.credentials.secret):
+            case OwnLogin() as own:
+                if trial.credentials.bearer or not await fits(own.password, trial.credentials.secret):
                     raise CredentialsRefused("the password is not that of the account")
-                return await self._office.open(account, self._make_source(account, None, trial.session))
-            case _:
-                raise AssertionError("an account without a source")
+                return await self._gathering(own, trial.session)
+
+    async def _gathering(self, own: OwnLogin, session: SessionId) -> Visit | Gathering:
+        """Half the time is for what would be served without upstream, too: turns may have taken the other (S10)."""
+        openings = [Opening(account, partial(self._make_source, account, None, session)) for account in own.sources]
+        return await self._office.open_together(openings, patience=self._login_wait / 2, hides_copies=own.hides_copies)
+
+
+def _late(outcome: Any, _seconds: float) -> Any:
+    """Says who was waited for. What came of it in the last moment stands."""
+    if not isinstance(outcome, Failure):
+        return outcome
+    outcome.trap(CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there
+    raise TimedOut(str(outcome.value) if isinstance(outcome.value, NotInTime) else "upstream")

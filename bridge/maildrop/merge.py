@@ -6,9 +6,8 @@ added comes behind those that were there, and one that is taken away and added a
 """
 
 from array import array
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from itertools import chain, repeat
+from collections.abc import Callable, Sequence
+from itertools import chain, compress, repeat
 
 from attrs import frozen
 
@@ -18,13 +17,16 @@ COPY = 0
 """The number of a copy of another source's message, which stays hidden."""
 
 
+IsCopy = Callable[[int, int], bool]
+"""Of the message of this source, by its place among the sources, with this UID; asked in the order of the numbers."""
+
+
 @frozen
 class Part:
-    """One source: what its viewer sees of it, when each new message arrived (-1: unknown), which of them are copies."""
+    """One source: what its viewer sees of it, and when each new message of it arrived (-1: unknown)."""
 
     ranked: Ranked
     dates: "array[int]"
-    copies: AbstractSet[int] = frozenset()
 
 
 @frozen
@@ -54,7 +56,11 @@ class Merged:
     order: Order
 
 
-def merge(parts: Sequence[Part], used: int) -> Merged:
+def _never(_source: int, _uid: int, /) -> bool:
+    return False
+
+
+def merge(parts: Sequence[Part], used: int, is_copy: IsCopy = _never) -> Merged:
     """`used`: the highest number that this viewer's messages of the account have had, in whichever source.
 
     First what was listed before its source was one of several, in the order of the sources. Then what is new, by date
@@ -68,7 +74,7 @@ def merge(parts: Sequence[Part], used: int) -> Merged:
     new: list[array[int]] = [array("I") for _ in parts]
     for _, source, uid in sorted(chain.from_iterable(map(_arrivals, range(len(parts)), parts))):
         new[source].append(uid)
-        if uid in parts[source].copies:
+        if is_copy(source, uid):
             numbers[source].append(COPY)
         else:
             used += 1
@@ -83,11 +89,10 @@ def _arrivals(source: int, part: Part) -> "zip[tuple[int, int, int]]":
 
 def _placed(part: Part, numbers: "array[int]", new: "array[int]") -> Placed:
     """New messages stand at the end in the order in which they were numbered."""
-    ranked, count = part.ranked, len(new)
-    listed = array("I", [uid for uid in new if uid not in part.copies]) if part.copies else new
-    uids = ranked.uids[: len(ranked.uids) - count] + listed
-    ranks = ranked.ranks[: len(ranked.ranks) - count] + new
-    return Placed(uids, ranks, numbers, ranked.changed or len(numbers) > len(ranked.numbers))
+    ranked, before = part.ranked, len(part.ranked.ranks) - len(new)
+    listed = array("I", compress(new, numbers[before:]))
+    uids = ranked.uids[: len(ranked.uids) - len(new)] + listed
+    return Placed(uids, ranked.ranks[:before] + new, numbers, ranked.changed or len(numbers) > len(ranked.numbers))
 
 
 def _order(placed: Sequence[Placed]) -> Order:

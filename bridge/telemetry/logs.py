@@ -24,6 +24,7 @@ from bridge.events import (
     SeenNotMarked,
     SessionClosed,
     SessionOpened,
+    SourceAway,
     StateTroubled,
     UpstreamLost,
     WireTraced,
@@ -77,6 +78,8 @@ class LogReader:
                 self._log.warn("{line}", line=f"state not stored: {shown(event.reason)}")
             case UpstreamLost():
                 self._warn(event, "upstream lost", upstream=event.upstream, why=event.reason)
+            case SourceAway():
+                self._account(event.account, "out of reach, its last listing is served", why=event.reason)
             case QuirkMet():
                 if self._trace:
                     self._log.info("{line}", line=f"session {event.session}: tolerated {shown(event.quirk)}")

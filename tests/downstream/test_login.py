@@ -14,6 +14,7 @@ from bridge.downstream.login import PATIENCE, Logins
 from bridge.downstream.throttle import PENALTIES, Throttle
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.names import SessionId
+from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.opening import PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
@@ -40,12 +41,12 @@ class Ground:
 
     def log_in(
         self, password: bytes = b"right password", login: bytes = b"ann@example.org", address: str = "192.0.2.1"
-    ) -> "Deferred[Visit]":
+    ) -> "Deferred[Visit | Gathering]":
         credentials = Credentials(login, Secret(password), "USER", bearer=False)
         return Deferred.fromCoroutine(self.logins.log_in(address, credentials, SessionId("s")))
 
 
-def outcome(login: "Deferred[Visit]") -> Any:
+def outcome(login: "Deferred[Visit | Gathering]") -> Any:
     """The opened maildrop, the exception, or None: not yet."""
     outcomes: list[Any] = []
     login.addBoth(outcomes.append)

@@ -55,8 +55,8 @@ class Login:
     def sees(self, *mailboxes: Mailbox, copies: Iterable[Message] = ()) -> list[Message]:
         """Of several; what is to be stored is."""
         hidden = set(copies)
-        parts = [self._part(mailbox, hidden) for mailbox in mailboxes]
-        merged = merge(parts, self.used)
+        parts = [self._part(mailbox) for mailbox in mailboxes]
+        merged = merge(parts, self.used, lambda source, uid: (mailboxes[source].name, uid) in hidden)
         for mailbox, part, placed in zip(mailboxes, parts, merged.parts, strict=True):
             assert len(placed.numbers) == len(placed.ranks)
             assert [number for number in placed.numbers if number] == sorted(set(placed.numbers) - {COPY})
@@ -69,10 +69,9 @@ class Login:
             for source, number in zip(merged.order.sources, merged.order.numbers, strict=True)
         ]
 
-    def _part(self, mailbox: Mailbox, hidden: set[Message]) -> Part:
+    def _part(self, mailbox: Mailbox) -> Part:
         ranked = rank(mailbox.listing(), self.view, mailbox.viewing, now=NOW)
-        copies = {uid for uid in ranked.new if (mailbox.name, uid) in hidden}
-        return Part(ranked, array("q", [mailbox.dates[uid] for uid in ranked.new]), copies)
+        return Part(ranked, array("q", [mailbox.dates[uid] for uid in ranked.new]))
 
     def sees_alone(self, mailbox: Mailbox) -> list[Message]:
         selection = select(mailbox.listing(), self.view, mailbox.viewing, now=NOW)
