@@ -77,7 +77,7 @@ class Account:
     @property
     def label(self) -> str:
         """As a person is told of it."""
-        return f"{self.name}/{self.source}" if self.source else str(self.name)
+        return self.key.label
 
 
 @frozen

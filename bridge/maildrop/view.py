@@ -132,13 +132,16 @@ def rank(
     return _ranked(listing, view.newest, viewing or Viewing(incarnation=0), seen)
 
 
-def _never(viewing: Viewing | None) -> AbstractSet[int]:
-    """What this viewer does not see again: what it has deleted for itself, and copies of other sources' messages."""
-    if viewing is None:
+def copies_of(viewing: Viewing | None) -> frozenset[int]:
+    """Those of this source's messages that are copies of another's."""
+    if viewing is None or 0 not in viewing.numbers:
         return frozenset()
-    if 0 not in viewing.numbers:
-        return viewing.kept
-    return viewing.kept | {uid for uid, number in zip(viewing.ranks, viewing.numbers, strict=False) if not number}
+    return frozenset(uid for uid, number in zip(viewing.ranks, viewing.numbers, strict=False) if not number)
+
+
+def _never(viewing: Viewing | None) -> AbstractSet[int]:
+    """What this viewer does not see again: what it has deleted for itself, and copies."""
+    return viewing.kept | copies_of(viewing) if viewing is not None else frozenset()
 
 
 def _in_sight(

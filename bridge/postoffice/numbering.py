@@ -56,7 +56,7 @@ class Numbering:
         """Raises Overtaken."""
         store, name, viewer = self._store, sights[0].account.name, sights[0].account.viewer
         before = [await viewing_of(store, sight.account, sight.memory) for sight in sights]
-        parts = [_part(sight, viewing, now) for sight, viewing in zip(sights, before, strict=True)]
+        parts = [part_of(sight, viewing, now) for sight, viewing in zip(sights, before, strict=True)]
         if not any(part.ranked.changed for part in parts) and all(_has_all(part.ranked) for part in parts):
             return merge(parts, 0)
         used = await store.highest_number(name, viewer)
@@ -114,7 +114,8 @@ def replaced() -> MailboxReplaced:
     return MailboxReplaced("the mailbox was replaced upstream just now; log in again")
 
 
-def _part(sight: Sight, viewing: Viewing | None, now: float) -> Part:
+def part_of(sight: Sight, viewing: Viewing | None, now: float) -> Part:
+    """`viewing`: what the viewer was shown of it before."""
     listing, view = sight.memory.listing, sight.account.view
     ranked = rank(listing, view, viewing, now=now, found=sight.found, hidden=sight.hidden)
     dates = array("q")

@@ -159,6 +159,7 @@ def test_nothing_is_stored_where_nothing_is_new() -> None:
     parts = [Part(rank(each.listing(), PLAIN, each.viewing, now=NOW), array("q")) for each in (a, b)]
 
     assert not any(part.changed for part in merge(parts, login.used).parts)
+    assert merge([Part(rank(mailbox("c", 1).listing(), PLAIN, None, now=NOW), array("q", [1]))], 3).parts[0].changed
 
 
 def test_a_copy_is_never_seen_though_the_other_is_deleted_and_its_source_removed() -> None:

@@ -35,7 +35,6 @@ def house(tmp_path: Path, servers: Mapping[str, ManyUsersServer]) -> Iterator[Ho
 
 
 ORDERS: "st.SearchStrategy[list[str]]" = st.permutations(["work", "home", "pop-old"])
-WHETHER: "st.SearchStrategy[bool]" = st.booleans()
 ARRIVALS = st.lists(st.lists(st.sampled_from(["work", "home", "pop-old"]), max_size=4), min_size=2, max_size=4)
 
 
@@ -51,13 +50,15 @@ def test_in_whatever_order_mail_arrives_numbers_are_append_only_and_uidls_stay(
         for run, places in enumerate(arrivals):
             for n, place in enumerate(places):
                 house.behind[place].seed(letter(f"{run}-{n}"))
-            if data.draw(WHETHER):
+            turned: bool = data.draw(st.booleans())
+            if turned:
                 house.again(*data.draw(ORDERS))
             after = list(house.poll())
             assert after[: len(before)] == before, "what was listed keeps its place and its UIDL"
             assert len(after) == len(before) + len(places)
             before = after
-            if before and data.draw(WHETHER):
+            deletes: bool = data.draw(st.booleans())
+            if before and deletes:
                 gone = data.draw(st.sampled_from(before))
                 _delete(house, gone)
                 before.remove(gone)
