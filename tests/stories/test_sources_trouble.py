@@ -1,7 +1,7 @@
 """One of several sources is down, slow, cut, refuses the login: none is listed shorter, and it is said which (S10)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,13 @@ def refusal(house: House) -> str:
     with pytest.raises(Refused) as refused, house.session():
         pass
     return str(refused.value)
+
+
+def until(holds: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # noqa: TID251  what it waits for is another process
 
 
 def nothing_connected(house: House) -> None:
@@ -174,7 +181,7 @@ def test_where_the_owner_wants_it_what_was_listed_last_is_served(remembering: Ho
     assert len(house.behind[down].mailbox.uids()) == 3
     house.behind[down].door.open()
     assert house.listed() == left
-    assert len(house.behind[down].mailbox.uids()) == 2
+    until(lambda: len(house.behind[down].mailbox.uids()) == 2)
     assert list(house.poll()) == left
 
 
@@ -197,16 +204,20 @@ def test_one_that_was_never_reached_has_nothing_to_serve(remembering: House) -> 
 
 def test_two_logins_at_once_with_a_pop3_source_between_them_end_in_time(house: House) -> None:
     """A POP3 server opens a maildrop for one at a time."""
+    house.listed()
     clients = [Pop3(house.port) for _ in range(2)]
     for client in clients:
         client.do("USER alice")
         client.send(b"PASS of alice alone\r\n")
-    began = time.monotonic()
+    waiting = set(clients)
     answers = []
-    for client in clients:
-        answers.append(client.line())
-        if answers[-1].startswith(b"+OK"):
+
+    def answered() -> bool:
+        for client in [client for client in waiting if client.pending(0.05)]:
+            answers.append(client.line())
             client.quit()
-    assert time.monotonic() - began < 15
-    assert answers[0].startswith(b"+OK")
-    assert answers[1].startswith((b"+OK", b"-ERR [IN-USE]", b"-ERR [SYS/TEMP]"))
+            waiting.remove(client)
+        return not waiting
+
+    until(answered)
+    assert [answer[:3] for answer in answers] == [b"+OK", b"+OK"]
