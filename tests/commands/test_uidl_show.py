@@ -13,6 +13,8 @@ from bridge.maildrop.memory import Viewing
 from bridge.maildrop.retention import Policy
 from bridge.state.store import Showing
 from tests.commands.house import UPSTREAM, House, done
+from tests.commands.old_pop3_server import RecordingTerminal
+from tests.postoffice.several import Street
 
 DAY = 86400.0
 
@@ -151,3 +153,23 @@ def test_an_account_that_points_elsewhere_now_is_told() -> None:
 def test_a_login_that_never_was_is_a_sentence() -> None:
     with pytest.raises(CommandRefused, match="has not logged in yet"):
         shown(House(["one"]))
+
+
+def test_of_several_sources_the_numbers_are_those_of_the_whole_login() -> None:
+    street = Street("a", "b", "never")
+    for n, name in enumerate("abbab"):
+        street.box(name).put(b"Message-ID: <%d@x>\r\n\r\n" % (n % 4), date=n)
+    street.hides_copies = True
+    never = street.boxes.pop()
+    listed = street.listed()
+    street.boxes.append(never)
+    accounts, terminal = street.accounts(), RecordingTerminal()
+    done(show(accounts[1], street.store, terminal.terminal(), street.clock.seconds(), accounts))
+
+    text = terminal.text
+    assert text.startswith("alice/b\n")
+    rows = [line.split() for line in text.splitlines() if "b.0000" in line]
+    assert {row[1]: int(row[0]) for row in rows[:2]} == {
+        uidl: n for n, uidl in enumerate(listed, 1) if uidl.startswith("b.")
+    }
+    assert text.count("hidden: a copy of another source's message") == 1
