@@ -1,6 +1,7 @@
 """Where each message of several mailboxes stands in the one maildrop: stored before anybody is shown it (S8)."""
 
 from array import array
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -20,6 +21,10 @@ ROUNDS = 3
 """How often messages are put in order, where others with the same view store theirs at the same time."""
 
 
+HELD = 64
+"""Logins whose order is held in memory, the latest whose messages were put in order."""
+
+
 @frozen
 class Sight:
     """One source as it is now: `found` by the view's search, None where it has none; `hidden` by the journal."""
@@ -30,11 +35,32 @@ class Sight:
     hidden: AbstractSet[int]
 
 
+@frozen
+class _Held:
+    """What came of it the last time, when nothing had to be stored."""
+
+    sights: Sequence[Sight]
+    viewings: Sequence[Viewing | None]
+    merged: Merged
+
+    def holds_for(self, sights: Sequence[Sight], viewings: Sequence[Viewing | None]) -> bool:
+        """A listing or a viewing that is held in memory is the same object as long as nothing has changed."""
+        return len(sights) == len(self.sights) and all(
+            one.memory.listing is other.memory.listing
+            and now is then
+            and one.account == other.account
+            and one.account.view.since is None
+            and (one.found, one.hidden) == (other.found, other.hidden)
+            for one, other, now, then in zip(sights, self.sights, viewings, self.viewings, strict=True)
+        )
+
+
 class Numbering:
     """Of all logins of this process: those with one view number their new mail one after the other."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._held: OrderedDict[tuple[AccountName, str], _Held] = OrderedDict()
         self._locks: dict[tuple[AccountName, str], DeferredLock] = {}
 
     async def numbered(self, sights: Sequence[Sight], now: float, *, hides_copies: bool) -> Merged:
@@ -56,9 +82,14 @@ class Numbering:
         """Raises Overtaken."""
         store, name, viewer = self._store, sights[0].account.name, sights[0].account.viewer
         before = [await viewing_of(store, sight.account, sight.memory) for sight in sights]
+        held = self._held.get((name, viewer))
+        if held is not None and held.holds_for(sights, before):
+            return held.merged
         parts = [part_of(sight, viewing, now) for sight, viewing in zip(sights, before, strict=True)]
         if not any(part.ranked.changed for part in parts) and all(_has_all(part.ranked) for part in parts):
-            return merge(parts, 0)
+            merged = merge(parts, 0)
+            self._hold((name, viewer), _Held(sights, before, merged))
+            return merged
         used = await store.highest_number(name, viewer)
         sieve = await self._sieve(sights, parts) if hides_copies else None
         merged = merge(parts, used, sieve.is_copy) if sieve is not None else merge(parts, used)
@@ -76,6 +107,12 @@ class Numbering:
                 showings.append(Showing(sight.account.key, shown, viewing))
         await store.show(viewer, showings, sieve.news if sieve is not None else {})
         return merged
+
+    def _hold(self, login: tuple[AccountName, str], held: _Held) -> None:
+        self._held[login] = held
+        self._held.move_to_end(login)
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
 
     async def _sieve(self, sights: Sequence[Sight], parts: Sequence[Part]) -> Sieve:
         mailboxes = [await self._known(*each) for each in zip(sights, parts, strict=True)]

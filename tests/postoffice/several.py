@@ -26,7 +26,9 @@ START = 1_700_000_000
 
 @define(eq=False)
 class Box:
-    """A mailbox elsewhere. `fails`: what a login meets there; `silent`: it waits for ever."""
+    """A mailbox elsewhere. `fails`: what a login meets there; `silent`: it waits for ever.
+    `goes_on`: it knows when nothing has changed.
+    """
 
     name: str
     settings: dict[str, Any] = field(factory=dict)
@@ -34,6 +36,7 @@ class Box:
     uidvalidity: int = 7
     fails: BaseException | None = None
     silent: bool = False
+    goes_on: bool = False
     uidnext: int = 1
     sources: "list[BoxSource]" = field(factory=list)
 
@@ -65,7 +68,9 @@ class BoxSource(HeldSource):
         self.connected = True
         await self._met()
         self.abandoned = False
-        return await super().list(known)
+        listing = await super().list(known)
+        # What a source gives back where nothing came, went or changed is what it was given.
+        return known if self.box.goes_on and known is not None and listing == known else listing
 
     async def _met(self) -> None:
         if self.box.silent:

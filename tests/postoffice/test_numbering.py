@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 
 from bridge.maildrop.errors import ListingIncomplete, MailboxReplaced
 from bridge.maildrop.memory import Moves, News
-from bridge.postoffice.numbering import ROUNDS
+from bridge.maildrop.merge import merge
+from bridge.names import AccountName
+from bridge.postoffice.gathering import Gathering
+from bridge.postoffice.numbering import HELD, ROUNDS, _Held
+from bridge.state.held import HeldStore
+from bridge.state.memory import MemoryStore
 from bridge.state.store import Overtaken
 from tests.postoffice.kit import result
-from tests.postoffice.several import Street, uidls_of
+from tests.postoffice.several import Street, mark, uidls_of
 
 
 def letter(word: str, **more: Any) -> bytes:
@@ -126,6 +131,42 @@ def test_a_copy_that_comes_when_the_first_is_long_gone_is_one_all_the_same() -> 
     street.box("b").put(letter("same"))
 
     assert street.listed() == []
+
+
+def test_a_poll_to_which_nothing_is_new_puts_nothing_in_order_again() -> None:
+    street = Street("a", "b")
+    street.store = HeldStore(MemoryStore(street.clock.seconds), 10**9)  # type: ignore[assignment]  # as in the service
+    street.restart()
+    for name in "ab":
+        street.box(name).put(b"x")
+    for box in street.boxes:
+        box.goes_on = True
+    orders = []
+    for _ in range(4):
+        visit = street.open()
+        assert isinstance(visit, Gathering)
+        orders.append(visit._order)
+        result(visit.quit([]))
+        visit.leave()
+    assert orders[2] is orders[3]
+    assert orders[0] == orders[3]
+    street.box("a").put(b"new")
+    assert len(street.listed()) == 3
+    visit = street.open()
+    mark(visit, 1)
+    assert result(visit.quit(visit.maildrop.marked())).asked == 1
+    visit.leave()
+    assert len(street.listed()) == 2
+
+
+def test_the_orders_of_so_many_logins_are_held_and_no_more() -> None:
+    street = Street("a", "b")
+    street.box("a").put(b"x")
+    numbering = street.office._numbering
+    for n in range(HELD + 1):
+        numbering._hold((AccountName(f"{n}"), ""), _Held((), (), merge((), 0)))
+    assert next(iter(numbering._held)) == ("1", "")
+    assert len(numbering._held) == HELD
 
 
 @settings(max_examples=60, deadline=None)
