@@ -93,19 +93,15 @@ async def discover(address: Address, network: Network, limit: float = LIMIT) -> 
 
 def _until(ends: float, network: Network, place: str, asking: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
     """Its answer, or that there was none in time."""
-    left = max(ends - network.reactor.seconds(), 0.0)
     answer = Deferred.fromCoroutine(asking)
-    answer.addTimeout(left, network.reactor)
-    return answer.addErrback(lambda failure: _late(failure, place))
+    left = max(ends - network.reactor.seconds(), 0.0)
+    # What comes of the cancelling does not matter: it was our clock.
+    answer.addTimeout(left, network.reactor, onTimeoutCancel=lambda *_: Answer(place, "no answer in time"))
+    return answer
 
 
 def _given_up(failure: Failure) -> None:
     failure.trap(CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there
-
-
-def _late(failure: Failure, place: str) -> Answer:
-    failure.trap(TimedOut)  # type: ignore[no-untyped-call]  # as above
-    return Answer(place, "no answer in time")
 
 
 async def _document(address: Address, network: Network, url: str) -> Answer:

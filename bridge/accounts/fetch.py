@@ -5,20 +5,22 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 from OpenSSL.SSL import Error as TlsError
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectionAborted, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.web.client import URI, Agent, PartialDownloadError, ResponseFailed, readBody
-from twisted.web.error import SchemeNotSupported
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from zope.interface import implementer
@@ -54,32 +56,57 @@ class Fetched:
 
 
 async def fetch(reactor: Guarded, trust: Trust, url: str) -> Fetched:
-    """Raises NotFetched, and whatever cancels it. The caller bounds the time."""
-    agent = Agent.usingEndpointFactory(reactor, _Endpoints(reactor, trust))  # type: ignore[no-untyped-call]  # Twisted has no types there
+    """Raises NotFetched, and whatever cancels it. The caller bounds the time; no connection outlives the call."""
+    endpoints = _Endpoints(reactor, trust)
+    agent = Agent.usingEndpointFactory(reactor, endpoints)  # type: ignore[no-untyped-call]  # Twisted has no types there
     headers = Headers({"User-Agent": [f"Popbridge/{__version__}"], "Accept": ["text/xml, application/xml"]})
-    for _ in range(REDIRECTS + 1):
-        host = _host(url)
-        try:
+    try:
+        for _ in range(REDIRECTS + 1):
+            host = _host(url)
             response: IResponse = await agent.request(b"GET", url.encode("ascii"), headers)
             if response.code == HTTPStatus.OK:
                 return Fetched(await _body(response), host)
-        except (ResponseFailed, ConnectError, DNSLookupError, SchemeNotSupported, ValueError) as error:
-            raise NotFetched(_why(error)) from error
-        _leave(response)
-        if response.code not in _REDIRECTS:
-            raise NotFetched(f"not there (HTTP {response.code})")
-        url = _next(url, response)
+            if response.code not in _REDIRECTS:
+                raise NotFetched(f"not there (HTTP {response.code})")
+            url = _next(url, response)
+    except ConnectingCancelledError as error:
+        raise CancelledError from error
+    except (ResponseFailed, ConnectError, DNSLookupError, ValueError) as error:
+        cause = _cause(error)
+        if isinstance(cause, CancelledError):
+            raise cause from error
+        raise NotFetched(_TOO_LARGE if endpoints.exceeded else _why(cause)) from error
+    finally:
+        endpoints.close()
     raise NotFetched(f"more than {REDIRECTS} redirects")
 
 
-async def _body(response: IResponse) -> bytes:
-    try:
-        document: bytes = await readBody(response)
-    except PartialDownloadError as error:  # it said no length; the document's end says whether it is whole
-        document = error.response or b""
-    if len(document) > LARGEST:
-        raise NotFetched(_TOO_LARGE)
-    return document
+def _body(response: IResponse) -> Deferred[bytes]:
+    whole: Deferred[bytes] = Deferred()
+    response.deliverBody(_Body(whole))  # type: ignore[no-untyped-call]  # Twisted has no types there
+    return whole
+
+
+class _Body(Protocol):
+    """Twisted's readBody would take all that comes."""
+
+    def __init__(self, whole: Deferred[bytes]) -> None:
+        self._whole = whole
+        self._octets = bytearray()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._octets += data[: LARGEST + 1 - len(self._octets)]
+        if len(self._octets) > LARGEST and not self._whole.called:
+            self._whole.errback(NotFetched(_TOO_LARGE))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._whole.called:
+            return
+        # Without a length the end of the connection is that of the document, and XML knows whether it is whole.
+        if reason.check(ResponseDone, PotentialDataLoss):  # type: ignore[no-untyped-call]  # as above
+            self._whole.callback(bytes(self._octets))
+        else:
+            self._whole.errback(reason)
 
 
 _TOO_LARGE = f"more than {LARGEST // 1024} KiB"
@@ -110,17 +137,14 @@ def _next(url: str, response: IResponse) -> str:
         raise NotFetched("redirected to what is no URL") from None
 
 
-def _leave(response: IResponse) -> None:
-    """Its body is not of interest, and the connection is closed."""
-    reading = readBody(response)
-    reading.addErrback(lambda _: None)
-    reading.cancel()
+def _cause(error: BaseException) -> BaseException:
+    """Of what Twisted collects on the way the last is the first that went wrong."""
+    while isinstance(error, ResponseFailed) and error.reasons:
+        error = error.reasons[-1].value
+    return error
 
 
-def _why(error: Exception) -> str:
-    cause: BaseException = error
-    while isinstance(cause, ResponseFailed) and cause.reasons:
-        cause = cause.reasons[-1].value
+def _why(cause: BaseException) -> str:
     match cause:
         case DNSLookupError():
             return "there is no such host"
@@ -130,8 +154,6 @@ def _why(error: Exception) -> str:
             return str(cause)
         case TlsError():
             return "TLS failed"
-        case ConnectionAborted():  # by ourselves
-            return _TOO_LARGE
         case ConnectError():
             return f"it does not answer: {str(cause).rstrip('.')}"
         case _:
@@ -141,6 +163,7 @@ def _why(error: Exception) -> str:
 class _Bounded(ProtocolWrapper):
     """Ends a connection that brings more than a document and its headers may have."""
 
+    factory: "_BoundedFactory"
     received = 0
 
     def dataReceived(self, data: bytes) -> None:
@@ -148,21 +171,27 @@ class _Bounded(ProtocolWrapper):
         if self.received <= LARGEST + HEADERS:
             super().dataReceived(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
         else:
+            self.factory.exceeded = True
             self.abortConnection()
 
 
 class _BoundedFactory(WrappingFactory[_Bounded]):
+    """Its `protocols` are the connections that are open."""
+
     protocol = _Bounded
     noisy = False
+    exceeded = False
 
 
 @implementer(IStreamClientEndpoint)
 @frozen
 class _BoundedEndpoint:
     inner: IStreamClientEndpoint
+    opened: list[_BoundedFactory]
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803  # as in Twisted
         factory = _BoundedFactory(protocolFactory)  # type: ignore[no-untyped-call]  # as above
+        self.opened.append(factory)
         connected = cast("Deferred[_Bounded]", self.inner.connect(factory))
         return connected.addCallback(lambda bounded: bounded.wrappedProtocol)
 
@@ -174,8 +203,18 @@ class _Endpoints:
 
     reactor: Guarded
     trust: Trust
+    opened: list[_BoundedFactory] = field(factory=list)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802  # as in Twisted
         host = uri.host.decode("ascii")
         plain = HostnameEndpoint(self.reactor, host, uri.port, timeout=CONNECT)
-        return _BoundedEndpoint(wrapClientTLS(self.trust(host), plain))
+        return _BoundedEndpoint(wrapClientTLS(self.trust(host), plain), self.opened)
+
+    @property
+    def exceeded(self) -> bool:
+        return any(factory.exceeded for factory in self.opened)
+
+    def close(self) -> None:
+        for factory in self.opened:
+            for connection in list(factory.protocols):
+                connection.abortConnection()

@@ -33,6 +33,7 @@ _NEVER = tuple(
         (
             "100.64.0.0/10",  # RFC 6598, carriers' NAT, and Alibaba's metadata
             "168.63.129.16/32",  # Azure's host
+            "192.0.0.0/24",  # RFC 6890, and Oracle's metadata; Python 3.11 has parts of it
             "192.88.99.0/24",  # RFC 7526
             "2001::/23",  # RFC 2928: Teredo and the like
             "2002::/16",  # 6to4: somebody's IPv4 address inside

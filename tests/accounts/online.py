@@ -1,0 +1,30 @@
+"""A test case that has an internet of its own, see `internet`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.trial.unittest import TestCase
+
+from tests.accounts.internet import MAIL, WEB, Internet
+
+
+class OnlineTest(TestCase):
+    """example.org, its autoconfig host and its mail server have addresses; nothing is said about them yet."""
+
+    timeout = 60
+
+    @pytest.fixture(autouse=True)
+    def _take(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor  # noqa: PLC0415, TID251  # real servers need a real one
+
+        self.reactor: Any = reactor
+        self.internet = Internet(reactor, self.folder)
+        self.addCleanup(self.internet.stop)
+        for name in ("example.org", "autoconfig.example.org"):
+            self.internet.host(name, WEB)
+        for name in ("imap.example.org", "pop.example.org"):
+            self.internet.host(name, MAIL)
