@@ -32,7 +32,7 @@ class Address:
 def parse_address(text: str) -> Address:
     """Raises NoAddress."""
     local, at, domain = text.strip().rpartition("@")
-    if not at or not _LOCAL.fullmatch(local):
+    if not (at and _LOCAL.fullmatch(local) and local.isprintable()):
         raise NoAddress("this is no mail address such as you@example.org")
     try:
         name = host_name(domain.encode("idna").decode("ascii"))
