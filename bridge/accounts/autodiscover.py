@@ -125,7 +125,7 @@ async def _records(address: Address, network: Network, service: Service) -> Answ
     place = _srv_place(service, address.domain)
     try:
         records = await srv.services(network.resolver, address.domain, service)
-    except (DomainError, TimedOut) as error:
+    except (DomainError, TimedOut, OSError) as error:
         return Answer(place, f"the name server does not answer ({error.__class__.__name__})")
     upstreams, remarks = srv.named(service, records)
     found = tuple(by_foreign_word(address, upstream, place) for upstream in upstreams)
@@ -145,7 +145,7 @@ async def _exchanger(address: Address, network: Network) -> Answer:
     place = _mx_place(address)
     try:
         found = await srv.exchangers(network.resolver, address.domain)
-    except (DomainError, TimedOut) as error:
+    except (DomainError, TimedOut, OSError) as error:
         return Answer(place, f"the name server does not answer ({error.__class__.__name__})")
     if not found:
         return Answer(place, "none")

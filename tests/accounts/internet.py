@@ -34,7 +34,6 @@ from zope.interface import implementer
 from bridge.accounts.autodiscover import Network
 from bridge.accounts.guarded import Guarded
 from bridge.tls import client_context
-from tests.tls.authority import Authority
 
 NAMES = ("example.org", "*.example.org", "*.hoster.net", "hoster.net", "evil.example.com")
 WEB, MAIL = "93.184.216.34", "93.184.216.35"
@@ -52,6 +51,7 @@ class Zone(ResolverBase):
         self.records: dict[tuple[str, int], list[list[Any]]] = {}
         self.asked: list[str] = []
         self.silent = False
+        self.failing: Exception | None = None
 
     def say(self, name: str, *records: Any) -> None:
         for kind in {record.TYPE for record in records}:
@@ -66,6 +66,8 @@ class Zone(ResolverBase):
         self.asked.append(text)
         if self.silent:
             return Deferred()
+        if self.failing is not None and type != dns.A:
+            return fail(self.failing)
         answers = self.records.get((text, type))
         if not answers:
             known = any(owner == text for owner, _ in self.records)
@@ -154,11 +156,9 @@ class Routed:
 
 
 class Internet:
-    """Running from its making to `stop`. `certificate` is for NAMES, by `authority`."""
+    """Running from its making to `stop`. `certificate` is one for NAMES, and its key; `ca` has issued it."""
 
-    def __init__(self, reactor: Any, folder: Path) -> None:
-        self.authority = Authority(folder)
-        self.certificate = self.authority.issue(NAMES)
+    def __init__(self, reactor: Any, ca: Path, certificate: tuple[Path, Path]) -> None:
         self.zone = Zone()
         self.pages: dict[str, Page] = {}
         self.fetched: list[str] = []
@@ -167,8 +167,8 @@ class Internet:
         self._dns = reactor.listenUDP(0, dns.DNSDatagramProtocol(server), interface="127.0.0.1")
         site = Site(_Pages(self.pages, self.fetched))
         site.noisy = False
-        certificate, key = map(str, self.certificate)
-        context = DefaultOpenSSLContextFactory(key, certificate)
+        chain, key = map(str, certificate)
+        context = DefaultOpenSSLContextFactory(key, chain)
         self._web = reactor.listenSSL(0, site, context, interface="127.0.0.1")
         self.resolver = Resolver(servers=[("127.0.0.1", self._dns.getHost().port)], reactor=reactor)
         self.names = _Names(self.resolver)
@@ -177,7 +177,7 @@ class Internet:
         self.network = Network(
             Guarded(self.routed),  # type: ignore[arg-type]  # all that is needed of a reactor
             self.resolver,
-            lambda host: client_context(host, ca=self.authority.ca),
+            lambda host: client_context(host, ca=ca),
         )
 
     def host(self, name: str, *addresses: str) -> None:

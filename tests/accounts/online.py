@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from twisted.trial.unittest import TestCase
 
-from tests.accounts.internet import MAIL, WEB, Internet
+from tests.accounts.internet import MAIL, NAMES, WEB, Internet
+from tests.tls.authority import Authority
 
 
 class OnlineTest(TestCase):
@@ -22,7 +23,9 @@ class OnlineTest(TestCase):
         from twisted.internet import reactor  # noqa: PLC0415, TID251  # real servers need a real one
 
         self.reactor: Any = reactor
-        self.internet = Internet(reactor, self.folder)
+        authority = Authority(self.folder)
+        self.ca, self.certificate = authority.ca, authority.issue(NAMES)
+        self.internet = Internet(reactor, self.ca, self.certificate)
         self.addCleanup(self.internet.stop)
         for name in ("example.org", "autoconfig.example.org"):
             self.internet.host(name, WEB)

@@ -1,5 +1,6 @@
 """Who is asked for an address's servers, what counts, what needs the owner's word, and that it ends in time."""
 
+from twisted.internet.defer import fail
 from twisted.internet.task import deferLater
 from twisted.names import dns
 
@@ -180,13 +181,23 @@ class DiscoveryTest(OnlineTest):
     async def test_so_it_does_where_no_name_server_answers(self) -> None:
         self.internet.zone.silent = True
         self.internet.names.tries = (1,)
-        self.patch(srv, "TRIES", (1,))
+        self.patch(srv, "TRIES", (1,))  # type: ignore[no-untyped-call]  # Twisted has no types there
         began = self.reactor.seconds()
         found = await self.discover(limit=0.5)
 
         assert self.reactor.seconds() - began < 0.9
         assert {answer.said for answer in found.answers} == {"no answer in time"}
         await deferLater(self.reactor, 1)  # until Twisted's resolver has given up too
+
+    async def test_a_name_server_in_trouble_or_out_of_reach_is_told(self) -> None:
+        self.internet.zone.failing = OSError("a bug")  # it says SERVFAIL
+        found = await self.discover()
+        assert said(found, "_imaps") == said(found, "(MX)") == "the name server does not answer (DNSServerError)"
+
+        nobody = self.internet.network.resolver
+        self.patch(nobody, "_lookup", lambda *_: fail(OSError("Network is unreachable")))  # type: ignore[no-untyped-call]  # as above
+        found = await self.discover()
+        assert said(found, "_imaps") == said(found, "(MX)") == "the name server does not answer (OSError)"
 
     async def test_a_slow_exchanger_holds_nobody_up_who_has_the_domains_word(self) -> None:
         self.internet.host("autoconfig.hoster.net", WEB)
