@@ -194,6 +194,8 @@ class DiscoveryTest(OnlineTest):
         found = await self.discover()
         assert said(found, "_imaps") == said(found, "(MX)") == "the name server does not answer (DNSServerError)"
 
+        assert self.flushLoggedErrors(OSError)  # type: ignore[no-untyped-call]  # Twisted's server logs it
+
         nobody = self.internet.network.resolver
         self.patch(nobody, "_lookup", lambda *_: fail(OSError("Network is unreachable")))  # type: ignore[no-untyped-call]  # as above
         found = await self.discover()
