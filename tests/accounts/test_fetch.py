@@ -1,5 +1,7 @@
 """A document of a stranger's web server: over verified HTTPS, from a public address, bounded in everything."""
 
+import socket
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -163,6 +165,26 @@ class FetchTest(OnlineTest):
         await self.assertFailure(fetching, TimedOut)
         await left
 
+    async def test_so_is_one_who_does_not_even_take_the_connection(self) -> None:
+        deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(deaf.close)
+        for _ in range(2):  # the kernel answers so many by itself
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        self.internet.routed.routes[WEB, 443] = deaf.getsockname()[1]
+
+        await self.assertFailure(Deferred.fromCoroutine(self.fetch()).addTimeout(0.5, self.reactor), TimedOut)
+
+    async def test_nothing_stays_open_of_an_answer_that_is_not_read_to_its_end(self) -> None:
+        for code in (302, 404):
+            left: Deferred[None] = Deferred()
+            self.internet.pages[URL] = partial(_unfinished, code=code, left=left)
+
+            assert await self.why()
+            await left
+
     async def test_a_certificate_for_another_name_or_by_nobody_is_refused(self) -> None:
         self.internet.host("other.example.net", WEB)
         said = await self.why("https://other.example.net/")
@@ -172,3 +194,12 @@ class FetchTest(OnlineTest):
         self.internet.page(URL, b"hello")
         assert "issuer is not trusted" in await self.why()
         assert self.internet.fetched == []
+
+
+def _unfinished(request: Any, code: int, left: Deferred[None]) -> int:
+    """Headers and some of a body, and no more; `left` fires when the client is gone."""
+    request.notifyFinish().addErrback(lambda _: left.callback(None) if not left.called else None)
+    request.setResponseCode(code)
+    request.setHeader(b"location", b"http://example.org/")
+    request.write(b"x")
+    return NOT_DONE_YET
