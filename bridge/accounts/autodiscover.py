@@ -63,8 +63,8 @@ class Discovery:
 
     @provider.default
     def _provider(self) -> Provider | None:
-        named = [answer.provider for answer in self.answers if answer.provider is not None]
-        return named[0] if named else None
+        named = [*(answer.provider for answer in self.answers), *(one.provider for one in self.candidates)]
+        return next((provider for provider in named if provider is not None), None)
 
 
 async def discover(address: Address, network: Network, limit: float = LIMIT) -> Discovery:

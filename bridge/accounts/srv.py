@@ -7,7 +7,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IResolver
 from twisted.names import dns
-from twisted.names.error import DNSNameError, DomainError
+from twisted.names.error import DNSNameError
 
 from bridge.accounts.address import host_name
 from bridge.accounts.candidate import NotTaken, Service, server
@@ -79,10 +79,8 @@ async def _asked(looking: Deferred[Any]) -> list[object]:
     """The answer's records, of whatever kind: a CNAME may stand before those asked for."""
     try:
         answers, _, _ = await looking
-    except DomainError as error:
-        if isinstance(error, DNSNameError):
-            return []
-        raise
+    except DNSNameError:
+        return []
     return [header.payload for header in cast("list[dns.RRHeader]", answers)]
 
 

@@ -21,6 +21,7 @@ from bridge.tls import client_context
 @click.option(
     "--trust", multiple=True, metavar="HOST", help="A server outside the mail domain that you know to be right."
 )
+@click.option("--oauth2", is_flag=True, help="Print what OAuth2 needs, also where an app password would do.")
 @click.option("--account", is_flag=True, help="Print an [[account]] of the bridge's own instead of a [[passthrough]].")
 @click.option(
     "--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The authority of your servers."
@@ -33,7 +34,14 @@ from bridge.tls import client_context
 )
 @click.argument("address")
 def try_(
-    address: str, no_login: bool, yes: bool, trust: tuple[str, ...], account: bool, ca: Path | None, pin: Path | None
+    address: str,
+    no_login: bool,
+    yes: bool,
+    trust: tuple[str, ...],
+    oauth2: bool,
+    account: bool,
+    ca: Path | None,
+    pin: Path | None,
 ) -> None:
     """Find the mail server of ADDRESS, see what holds there, and get the lines for the configuration.
 
@@ -49,6 +57,7 @@ def try_(
         log_in=not no_login,
         trusted=frozenset(trust),
         own=account,
+        oauth2=oauth2,
         ca=ca,
         pin=pin.absolute().parent if pin is not None else None,
     )

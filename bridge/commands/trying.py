@@ -3,11 +3,11 @@
 Nothing is sent to a server before the owner has said yes to it, and no password before that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bridge.accounts.address import Address
 from bridge.accounts.autodiscover import Discovery, Network, discover
@@ -28,13 +28,15 @@ AskPassword = Callable[[str], Secret]
 class Wish:
     """What the owner asked for. `trusted`: hosts outside the mail domain that have his word already.
 
-    `own`: print an account of the bridge's own. `pin`: the directory where the server is to be pinned.
+    `own`: print an account of the bridge's own. `oauth2`: no password where there is another way. `pin`: the directory
+    where the server is to be pinned.
     """
 
     yes: bool = False
     log_in: bool = True
     trusted: frozenset[str] = frozenset()
     own: bool = False
+    oauth2: bool = False
     ca: Path | None = None
     pin: Path | None = None
 
@@ -47,7 +49,7 @@ async def try_address(
     _show(found, terminal)
     if not found.candidates:
         raise CommandRefused(_nothing(found))
-    for candidate in found.candidates:
+    for candidate in _by_token(found.candidates) if wish.oauth2 else found.candidates:
         if await _holds(candidate, address, wish, network, terminal, ask_password):
             _write_down(candidate, address, wish, terminal)
             return True
@@ -79,6 +81,13 @@ def _nothing(found: Discovery) -> str:
     )
 
 
+def _by_token(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    able = tuple(evolve(one, ways=("oauth2",)) for one in candidates if "oauth2" in one.ways)
+    if not able:
+        raise CommandRefused("none of these servers is known to take OAuth2; try it without --oauth2")
+    return able
+
+
 async def _holds(
     candidate: Candidate,
     address: Address,
@@ -90,7 +99,7 @@ async def _holds(
     if not _has_the_word(candidate, address, wish, terminal):
         return False
     if needs_token(candidate):
-        terminal.say(f"{candidate.upstream.host} takes no password, only OAuth2: log-in not tried")
+        terminal.say(f"{candidate.upstream.host} is reached by OAuth2, not by a password: log-in not tried")
         return True
     if not wish.log_in:
         terminal.say(f"{url(candidate.upstream)}: log-in not tried")

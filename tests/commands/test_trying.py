@@ -112,9 +112,25 @@ class TryingTest(Trial):
         owner = Owner()
 
         assert await self.tries(owner, "ann@outlook.com")
-        assert "takes no password, only OAuth2" in owner.text
+        assert "is reached by OAuth2, not by a password" in owner.text
         assert "popbridge authorise outlook" in owner.text
         assert (owner.questions, owner.passwords) == ([], [])
+
+    async def test_oauth2_may_be_preferred_where_a_password_would_do(self) -> None:
+        owner = Owner()
+
+        assert await self.tries(owner, "ann@gmail.com", Wish(oauth2=True))
+        assert 'provider = "google"' in owner.text
+        assert owner.passwords == []
+        with pytest.raises(CommandRefused, match="none of these servers is known to take OAuth2"):
+            await self.tries(owner, "ann@gmx.de", Wish(oauth2=True))
+
+    async def test_what_a_known_server_needs_is_said_whoever_named_it(self) -> None:
+        self.internet.srv("_imaps._tcp.example.org", (0, 1, 993, "imap.fastmail.com"))
+        owner = Owner()
+        await self.tries(owner)
+
+        assert "Fastmail: The account's own password is refused: make an app password" in owner.text
 
     async def test_nobody_says_anything(self) -> None:
         with pytest.raises(CommandRefused, match=r"nobody says where .* example\.org is, and it is not guessed"):
