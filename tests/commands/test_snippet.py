@@ -13,11 +13,13 @@ from bridge.accounts.candidate import Candidate, by_foreign_word, by_provider
 from bridge.accounts.providers import PROVIDERS
 from bridge.commands.snippet import account, name_of, passthrough, url
 from bridge.config import Upstream, load
+from bridge.config.discovered import Pin, write_pin
 from bridge.config.notation import check_name
 
 ANN = Address("ann", "example.org")
 IMAPS = Upstream("imap", "tls", "imap.example.org", 993)
 LISTENER = '[[listener]]\npop3 = "127.0.0.1:0"\n\n'
+HASH = "$scrypt$ln=14,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
 ALL = [one for provider in PROVIDERS for one in by_provider(provider, "table")]
 
 
@@ -62,6 +64,16 @@ def test_an_account_of_the_bridges_own_has_its_source_and_says_where_the_secret_
         {"name": "example", "upstream": "imaps://imap.example.org", "login": "ann", "secret": "vault:example"}
     ]
     assert "popbridge secret set example" in text
+
+
+def test_an_account_is_a_configuration_once_it_has_its_password(tmp_path: Path) -> None:
+    write_pin(tmp_path, Pin(str(ANN), "imaps://imap.example.org", "ann"))
+    candidate = by_foreign_word(ANN, IMAPS, "SRV", login="{local}")
+    for pinned in (False, True):
+        text = account(candidate, ANN, pinned=pinned).replace("$scrypt$…", HASH)
+        [one] = loaded(tmp_path, text).accounts
+
+        assert (one.source[0].upstream, one.source[0].login) == (IMAPS, "ann")
 
 
 def test_a_pinned_one_says_auto_and_its_address() -> None:
