@@ -15,6 +15,7 @@ from bridge.commands.running import password, run
 from bridge.commands.secret import secret
 from bridge.commands.status import status
 from bridge.commands.terminal import CommandRefused
+from bridge.commands.try_ import try_
 from bridge.commands.uidl import PASSWORD, uidl
 from bridge.config import Config, ConfigError, from_flags, load
 from bridge.demo.process import PASSWORD as DEMO_PASSWORD
@@ -65,6 +66,7 @@ def check_command(
     run(lambda clock: check(settings, clock, click.echo, name, given))
 
 
+main.add_command(try_)
 main.add_command(uidl)
 main.add_command(secret)
 main.add_command(account)

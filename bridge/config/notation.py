@@ -61,7 +61,8 @@ def parse_upstream(text: str) -> Upstream:
     scheme, separator, rest = text.strip().partition("://")
     if text.strip() == "auto":
         raise WrongValue(
-            'pass-through never searches for a server by itself ("auto")', write="imaps://imap.example.org"
+            'pass-through never searches for a server by itself ("auto")',
+            remedy='write upstream = "imaps://…" as `popbridge try you@example.org` finds it',
         )
     if not separator:
         raise WrongValue(f"{'it' if '@' in text else _shown(text)} is not a URL", write=f"imaps://{_host_guess(text)}")

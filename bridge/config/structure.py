@@ -20,6 +20,7 @@ from bridge.config.contradictions import (
     check_settings,
     contradictions,
 )
+from bridge.config.discovered import with_pins
 from bridge.config.notation import (
     A_CENTURY,
     check_device,
@@ -95,11 +96,12 @@ class Rejected(Exception):
 
 def structure(tables: dict[str, Any], base: Path) -> Document:
     """Relative paths are taken from `base`. Raises Rejected."""
+    tables, unpinned = with_pins(tables, base)
     try:
         document = _converter(base).structure(tables, Document)
     except (cattrs.BaseValidationError, WrongValue) as error:
-        raise Rejected(_findings(error, ())) from None
-    if findings := tuple(contradictions(document)):
+        raise Rejected((*unpinned, *_findings(error, ()))) from None
+    if findings := (*unpinned, *contradictions(document)):
         raise Rejected(findings)
     return document
 
