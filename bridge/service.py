@@ -13,11 +13,15 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator, IReactorFromThreads
 
-from bridge.accounts.account import Account
+from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory
 from bridge.config import Certificate, Config, Endpoint, Listener
+from bridge.config.offers import offered
+from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
+from bridge.credentials.passwords import Passwords
 from bridge.credentials.proof import proof_of
 from bridge.credentials.vault_file import FileVault
+from bridge.credentials.workers import Workers
 from bridge.downstream import listener
 from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
@@ -66,6 +70,7 @@ class Bridge(Service):
         self._pool = ConnectionPool(reactor, config.pool)
         budget = Budget(config.limits.read_ahead, config.limits.read_ahead_total)
         self._vault = FileVault.at(config.vault, reactor.seconds)
+        self._workers = Workers(reactor)
         self._opener = Opener(reactor, config.timeouts, self._pool, budget)
         self._store: Store | None = None
         self._office: PostOffice | None = None
@@ -99,13 +104,15 @@ class Bridge(Service):
             quit_wait=timeouts.quit_wait,
             deletion_wait=timeouts.deletion_wait,
         )
+        directory = Directory(self._config.passthrough, self._config.accounts)
         logins = Logins(
-            Directory(self._config.passthrough, self._config.accounts),
+            directory,
             self._source,
             self._office,
             Throttle(self._reactor),
             self._reactor,
             login_wait=timeouts.login_wait,
+            passwords=self._passwords(directory.own) if directory.own else None,
         )
         house = House(
             self._reactor, self._emit, logins, timeouts, self._config.limits, IMPLEMENTATION, self._config.trace
@@ -127,8 +134,18 @@ class Bridge(Service):
         if self._office is not None:
             self._office.stop()
         await self._pool.stop()
+        self._workers.stop()
         if self._store is not None:
             await self._store.close()
+
+    def _passwords(self, own: tuple[OwnLogin, ...]) -> Passwords:
+        state = self._config.state
+        try:
+            key = kept_key(state.parent if state is not None else self._config.base)
+        except DecoysUnusable as error:
+            self._stop_listening()
+            raise Cannot(str(error)) from None
+        return Passwords(self._reactor, self._workers, Decoys(key, own))
 
     def _opened_state(self) -> Store:
         if self._config.state is None:
@@ -162,7 +179,10 @@ class Bridge(Service):
                 # A certificate that nobody asked for is for pop3s alone: programs that see STLS use it, and refuse one
                 # they do not know.
                 offered = tls if implicit or settings.tls is not None else None
-                yield endpoint, Listening(offered, implicit, settings.cleartext, settings.sasl, nul)
+                yield endpoint, Listening(offered, implicit, settings.cleartext, self._mechanisms(settings), nul)
+
+    def _mechanisms(self, settings: Listener) -> tuple[str, ...]:
+        return offered(settings, self._config.passthrough, self._config.accounts)
 
     def _tls(self, settings: Listener) -> IOpenSSLServerConnectionCreator | None:
         if settings.tls is None and settings.pop3s is None:

@@ -8,6 +8,8 @@ from attrs import evolve, field, frozen
 from bridge.config import Settings
 from bridge.maildrop.view import PLAIN, View
 from bridge.names import ALONE, AccountName, SourceKey, SourceName
+from bridge.passwords.scram import Keys
+from bridge.passwords.scrypt import PasswordHash
 
 
 @frozen
@@ -55,12 +57,24 @@ class Account:
 
 
 @frozen
+class OwnPassword:
+    """One of the passwords that open an account, and what it opens. `device`: whose it is, "" for the account's own."""
+
+    device: str
+    hash: PasswordHash
+    scram: Keys | None
+    sources: tuple[Account, ...]
+
+
+@frozen
 class OwnLogin:
     """A login of the bridge's own, which a password lets in that upstream never hears of; and what stands behind it."""
 
     user: str
-    password: str
+    passwords: "tuple[OwnPassword, ...]"
+    """At least one; all with the same salt and cost."""
     sources: tuple[Account, ...]
+    """As the account has them; each password may have them otherwise."""
 
     @property
     def guessed(self) -> str:

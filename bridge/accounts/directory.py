@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from attrs import evolve
 
-from bridge.accounts.account import Account, OwnLogin, quoted
+from bridge.accounts.account import Account, OwnLogin, OwnPassword, quoted
 from bridge.accounts.login_view import parse_login, without_view
-from bridge.config import OwnAccount, OwnSource, PassThrough
+from bridge.config import Device, OwnAccount, OwnSource, PassThrough
+from bridge.config.devices import as_seen_by
 from bridge.maildrop.view import PLAIN, View
 from bridge.names import AccountName, SourceName
 
@@ -35,6 +36,11 @@ class Directory:
         self._own = {_folded(account.user): _own_login(account) for account in accounts}
         self._entries = tuple((_folded(_text(entry.users.encode())), entry) for entry in passthrough)
         self._found = lru_cache(maxsize=LOGINS)(self._find)
+
+    @property
+    def own(self) -> tuple[OwnLogin, ...]:
+        """The logins of the bridge's own."""
+        return tuple(self._own.values())
 
     def find(self, login: bytes) -> Account | OwnLogin | None:
         """`login` is UTF-8 or any other octets. Raises LoginNotAllowed."""
@@ -57,14 +63,25 @@ class Directory:
 
 
 def _own_login(account: OwnAccount) -> OwnLogin:
-    return OwnLogin(account.user, account.password, tuple(_source(account, source) for source in account.source))
+    sources = tuple(_source(account, source) for source in account.source)
+    passwords = [_of_device(account, device) for device in account.device]
+    if account.password is not None:
+        passwords.insert(0, OwnPassword("", account.password, account.scram, sources))
+    return OwnLogin(account.user, tuple(passwords), sources)
 
 
-def _source(account: OwnAccount, source: OwnSource) -> Account:
-    view = View(since=source.since, newest=source.newest, search=source.search)
+def _of_device(account: OwnAccount, device: Device) -> OwnPassword:
+    """Its numbers, and what it has deleted for itself, are its own."""
+    seen = (_source(account, as_seen_by(device, source), device.name) for source in account.source)
+    return OwnPassword(device.name, device.password, device.scram, tuple(seen))
+
+
+def _source(account: OwnAccount, source: OwnSource, device: str = "") -> Account:
+    view = View(since=source.since, newest=source.newest, search=source.search, device=device)
     # No key of pass-through is without a blank, and no quoted name has one.
     name = AccountName(quoted(_folded(account.user).encode()))
-    return Account(source.login.encode(), name, source, view, source=SourceName(source.name))
+    viewer = View(device=device).viewer
+    return Account(source.login.encode(), name, source, view, viewer, source=SourceName(source.name))
 
 
 def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:

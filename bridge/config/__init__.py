@@ -3,9 +3,9 @@
 from bridge.config.problems import ConfigError, Problem
 from bridge.config.reading import from_flags, load
 from bridge.config.values import (
-    MECHANISMS,
     Certificate,
     Config,
+    Device,
     Endpoint,
     KeySource,
     Limits,
@@ -24,10 +24,10 @@ from bridge.config.values import (
 )
 
 __all__ = [
-    "MECHANISMS",
     "Certificate",
     "Config",
     "ConfigError",
+    "Device",
     "Endpoint",
     "KeySource",
     "Limits",

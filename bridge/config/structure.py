@@ -6,7 +6,7 @@ cattrs does the walking; the hooks here say what each kind of value must look li
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -22,7 +22,7 @@ from bridge.config.contradictions import (
 )
 from bridge.config.notation import (
     A_CENTURY,
-    check_hash,
+    check_device,
     check_login_template,
     check_name,
     parse_duration,
@@ -35,7 +35,9 @@ from bridge.config.notation import (
 )
 from bridge.config.problems import WrongValue
 from bridge.config.values import (
+    AccountsDirectory,
     Certificate,
+    Device,
     Document,
     Endpoint,
     KeySource,
@@ -56,11 +58,15 @@ from bridge.config.values import (
 from bridge.config.vault_notation import parse_key_source, parse_vault_file
 from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import UPSTREAM, parse_format
+from bridge.passwords.scram import Keys, parse_keys
+from bridge.passwords.scrypt import PasswordHash, parse_hash
+
+_Made = TypeVar("_Made")
 
 _LATER_KEYS = {
     "lock": "it is not in this version; several sessions at once are allowed; leave it out",
 }
-_HEADINGS = {OwnAccount: "account", OwnSource: "account.source"}
+_HEADINGS = {OwnAccount: "account", OwnSource: "account.source", Device: "account.device"}
 _EXAMPLES = {
     "upstream": "imaps://imap.example.org",
     "certificate": "chain.pem",
@@ -119,7 +125,12 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _truth)
     converter.register_structure_hook(float, lambda value, _: parse_duration(value))
+    converter.register_structure_hook_func(
+        lambda kind: kind == AccountsDirectory, lambda value, _: base / _text(value, str)
+    )
     converter.register_structure_hook(Path, lambda value, _: _file(value, base))
+    converter.register_structure_hook(PasswordHash, lambda value, _: _made_by_us(parse_hash, value))
+    converter.register_structure_hook(Keys, lambda value, _: _made_by_us(parse_keys, value))
     converter.register_structure_hook(Endpoint, lambda value, _: parse_endpoint(_as_address(value)))
     converter.register_structure_hook(Reference, lambda value, _: parse_reference(_text(value, str), base))
     converter.register_structure_hook(Upstream, lambda value, _: parse_upstream(_text(value, str)))
@@ -225,6 +236,14 @@ def _listener_tls(value: Any, converter: cattrs.Converter) -> Certificate | Self
     return converter.structure(value, Certificate)
 
 
+def _made_by_us(parse: Callable[[str], _Made], value: Any) -> _Made:
+    """What is wrong with it is said without repeating it."""
+    try:
+        return parse(_text(value, str))
+    except ValueError as error:
+        raise WrongValue(str(error), remedy="write what `popbridge password` prints") from None
+
+
 def _users(value: Any, _: Any) -> str:
     if not _text(value, str).strip():
         raise WrongValue("an empty pattern fits no login", write="*")
@@ -301,9 +320,10 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
     },
     OwnSource: {**_SETTINGS, "name": _NAME, "login": override(struct_hook=_login)},
-    OwnAccount: {
-        "user": override(struct_hook=_login),
-        "password": override(struct_hook=lambda value, _: check_hash(_text(value, str))),
+    OwnAccount: {"user": override(struct_hook=_login)},
+    Device: {
+        "name": override(struct_hook=lambda value, _: check_device(_text(value, str))),
+        **{key: _SETTINGS[key] for key in ("trash", "archive", "search")},
     },
 }
 

@@ -9,14 +9,17 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-Mechanism = Literal["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
-MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
+from bridge.passwords.scram import Keys
+from bridge.passwords.scrypt import PasswordHash
+
+Mechanism = Literal["SCRAM-SHA-256", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
 
 Delete = Literal["flag", "expunge", "trash", "archive", "hide", "keep"]
 
 Positive = Annotated[int, "at least 1"]
 Long = Annotated[float, "a duration of years, where others lie within one"]
 Rest = Annotated[float, 'a duration up to ten minutes (S22); 0 where it is "off"']
+AccountsDirectory = Annotated[Path | None, "whose *.toml files hold more [[account]] entries"]
 StateFile = Annotated[Path | None, 'where "sqlite:FILE" keeps what must survive a restart; None for "memory:"']
 
 
@@ -55,7 +58,7 @@ class Listener:
     tls: Certificate | SelfSigned | None = None
     cleartext: bool = False  # clear-text passwords from other machines (S26)
     nul: Literal["keep", "replace"] = "keep"  # S11
-    sasl: tuple[Mechanism, ...] = MECHANISMS
+    sasl: tuple[Mechanism, ...] | None = None  # of those that work for every login; None: all of them
 
 
 @frozen
@@ -147,11 +150,35 @@ class OwnSource(Settings):
 
 
 @frozen(kw_only=True)
+class Device:
+    """One more password to an account, to be taken away alone; what is None is as the account's sources have it.
+
+    Its `name` is also what its own memory is kept under: what it has deleted under "keep", its numbers.
+    """
+
+    name: str
+    password: PasswordHash
+    scram: Keys | None = None
+    delete: Delete | None = None  # with it trash, archive, after and purge are what stands here, and nothing else
+    trash: str | None = None
+    archive: str | None = None
+    after: Long | None = None
+    purge: Long | None = None
+    seen: Literal["never", "retrieved", "deleted"] | None = None
+    since: Long | None = None
+    newest: Positive | None = None
+    search: str | None = None
+    max_deletions: int | None = None
+
+
+@frozen(kw_only=True)
 class OwnAccount:
-    """A login of the bridge's own. `password` is a hash, as `popbridge password` prints it."""
+    """A login of the bridge's own, with a password, or several, each of a device. `popbridge password` prints them."""
 
     user: str
-    password: str
+    password: PasswordHash | None = None
+    scram: Keys | None = None
+    device: tuple[Device, ...] = ()
     source: tuple[OwnSource, ...] = ()
 
 
@@ -230,6 +257,7 @@ class Document:
     trace: bool = False
     listener: tuple[Listener, ...] = ()
     passthrough: tuple[PassThrough, ...] = ()
+    accounts: AccountsDirectory = None
     account: tuple[OwnAccount, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
@@ -248,6 +276,7 @@ class Config:
     listeners: tuple[Listener, ...]
     passthrough: tuple[PassThrough, ...] = ()
     accounts: tuple[OwnAccount, ...] = ()
+    accounts_directory: Path | None = None
     state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -6,6 +6,7 @@ passwords at his leisure: one that a program made up, of 79 bits, stands that; o
 
 import hmac
 from hashlib import md5
+from typing import ClassVar
 
 from attrs import field, frozen
 
@@ -19,6 +20,12 @@ class Digest:
     login: bytes
     timestamp: bytes
     digest: bytes = field(repr=False)
+    mechanism: ClassVar[str] = "APOP"
+
+    @property
+    def secret(self) -> Secret:
+        """What is counted as a guess; another one at each login."""
+        return Secret(self.digest)
 
     def fits(self, password: Secret) -> bool:
         return hmac.compare_digest(self.digest, digest_of(self.timestamp, password))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from hashlib import pbkdf2_hmac, sha256
 from itertools import starmap
 from operator import xor
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
@@ -82,6 +83,12 @@ class Claim:
     login: bytes
     proof: bytes = field(repr=False)
     signed: bytes = field(repr=False)
+    mechanism: ClassVar[str] = MECHANISM
+
+    @property
+    def secret(self) -> Secret:
+        """What is counted as a guess. Another one at each login: nobody can see that it is the same wrong password."""
+        return Secret(self.proof)
 
     def signature(self, keys: Keys) -> bytes | None:
         """The server's last message, which proves to the client that it has the keys; None: the proof is wrong."""
@@ -100,9 +107,7 @@ class _Opening:
 
 
 class Exchange:
-    """One login. `nonce`: the server's, printable and never used again. `keys_of`: keys with the salt that a login is told,
-    one that nobody has as well.
-    """
+    """One login. `nonce`: the server's, printable and never used again. `keys_of`: keys with the salt to be told."""
 
     def __init__(self, nonce: bytes, keys_of: Callable[[bytes], Keys]) -> None:
         self._nonce = nonce

@@ -40,7 +40,7 @@ class Cost:
     @property
     def memory(self) -> int:
         """Octets that one check takes (RFC 7914, section 2)."""
-        return 128 * self.r * (2**self.log_n + self.p + 2)
+        return 128 * self.r * ((1 << self.log_n) + self.p + 2)
 
 
 USUAL = Cost()
