@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bridge.check import check
+from bridge.commands.account import account
 from bridge.commands.opened import settings_of, state_of
+from bridge.commands.password import password_command
 from bridge.commands.running import password, run
 from bridge.commands.secret import secret
 from bridge.commands.status import status
@@ -65,6 +67,8 @@ def check_command(
 
 main.add_command(uidl)
 main.add_command(secret)
+main.add_command(account)
+main.add_command(password_command)
 
 
 @main.command("status")

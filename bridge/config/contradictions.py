@@ -47,7 +47,7 @@ def contradictions(document: Document) -> Iterator[Finding]:
     if not document.listener:
         remedy = 'add [[listener]] with pop3 = "127.0.0.1:1110"'
         yield ("listener",), WrongValue("nothing to listen on", remedy=remedy)
-    if not (document.passthrough or document.account):
+    if not (document.passthrough or document.account or document.accounts):
         remedy = 'add [[passthrough]] with upstream = "imaps://imap.example.org"'
         yield ("passthrough",), WrongValue("no upstream", remedy=remedy)
     yield from _shared_addresses(document.listener)

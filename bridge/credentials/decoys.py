@@ -5,15 +5,15 @@ salt it is told hangs on its name and on a key that is kept beside the state, so
 """
 
 import hmac
-import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_bytes
 
 from attrs import evolve
 
 from bridge.accounts.account import OwnLogin, OwnPassword
+from bridge.credentials.whole_file import write_new
 from bridge.passwords.scram import Keys
 from bridge.passwords.scrypt import PasswordHash
 
@@ -63,25 +63,11 @@ def kept_key(directory: Path) -> bytes:
     file = directory / FILE
     try:
         if not file.exists():
-            _make(file)
+            with suppress(FileExistsError):  # another process has just made it
+                write_new(file, token_bytes(_KEY))
         key = file.read_bytes()
     except OSError as error:
         raise DecoysUnusable(f"{file} can neither be read nor made ({error.strerror})") from None
     if len(key) != _KEY:
         raise DecoysUnusable(f"{file} is not as the bridge has made it; remove it, and it makes another")
     return key
-
-
-def _make(file: Path) -> None:
-    """Whole or not at all; of two that make it at once the first is kept."""
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(secrets.token_bytes(_KEY))
-            out.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, file)
-    finally:
-        draft.unlink()

@@ -96,4 +96,7 @@ def test_mistakes_of_another_kind_in_the_main_file_are_told_as_ever(tmp_path: Pa
 
 def test_an_empty_directory_leaves_the_main_file_s_alone(tmp_path: Path) -> None:
     assert [one.user for one in loaded(tmp_path, MAIN + account("zoe")).accounts] == ["zoe"]
-    assert "no upstream" in refused(tmp_path)
+
+
+def test_an_empty_directory_alone_is_where_the_first_account_will_be(tmp_path: Path) -> None:
+    assert loaded(tmp_path).accounts == ()

@@ -135,6 +135,6 @@ def test_a_device_s_name_is_one_word_and_no_other_s() -> None:
 def test_no_value_of_any_kind_is_more_than_a_mistake(value: object) -> None:
     for key in ("name", "password", "scram", *KEYS):
         try:
-            document({}, [device(**{key: value})])
+            document({}, [{**device(), key: value}])
         except Rejected as rejected:
             assert all(wrong.text and (wrong.remedy or wrong.write) for _, wrong in rejected.findings)

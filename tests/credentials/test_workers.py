@@ -1,6 +1,6 @@
 """Passwords are checked beside the reactor, a few at a time; a crowd is told to come back instead of filling memory."""
 
-from threading import Event, current_thread
+from threading import Event, Timer, current_thread
 
 import pytest
 from twisted.internet import reactor  # noqa: TID251  # real threads
@@ -30,7 +30,7 @@ class WorkersTest(TestCase):
 
     async def _bounded(self) -> None:
         workers, go_on = self.workers(waiting=3), Event()
-        waiting = [workers(lambda: go_on.wait(10)) for _ in range(3)]
+        waiting: list[Deferred[bool]] = [workers(lambda: go_on.wait(10)) for _ in range(3)]
         with pytest.raises(TooManyAtOnce, match="try again") as caught:
             workers(lambda: True)
         assert caught.value.temporary
@@ -43,9 +43,13 @@ class WorkersTest(TestCase):
 
     async def _gone(self) -> None:
         workers, go_on, done = self.workers(), Event(), list[str]()
-        first = workers(lambda: go_on.wait(10))
-        second = workers(lambda: done.append("second"))
-        third = workers(lambda: done.append("third"))
+
+        def wait() -> None:
+            go_on.wait(10)
+
+        first, second, third = (
+            workers(job) for job in (wait, lambda: done.append("second"), lambda: done.append("third"))
+        )
         second.addErrback(lambda _: None)
         second.cancel()
         go_on.set()
@@ -70,7 +74,7 @@ class WorkersTest(TestCase):
         workers(first)
         workers(lambda: done.append("second"))
         started.wait(10)
-        reactor.callInThread(lambda: go_on.wait(0.2) or go_on.set())  # type: ignore[attr-defined]
+        Timer(0.2, go_on.set).start()
         workers.stop()
         workers.stop()
         assert not done
