@@ -33,10 +33,13 @@ class Decoys:
         self._key = key
         self._known = known
 
+    def model(self, login: bytes) -> OwnLogin:
+        """Whose twin it is."""
+        return self._known[int.from_bytes(self._octets(b"model", login, 8), "big") % len(self._known)]
+
     def twin(self, login: bytes) -> OwnLogin:
         """No password fits it."""
-        which = int.from_bytes(self._octets(b"model", login, 8), "big") % len(self._known)
-        model = self._known[which]
+        model = self.model(login)
         passwords = tuple(self._password(login, index, one) for index, one in enumerate(model.passwords))
         return evolve(model, passwords=passwords)
 

@@ -76,8 +76,11 @@ class Passwords:
         return keys[0]
 
     async def refuse(self, evidence: Evidence) -> None:
-        """The work of `proved`, for a login that nobody has."""
-        await self.proved(self._decoys.twin(evidence.login), evidence)
+        """The work of `proved`, for a login that nobody has; whatever comes of it, it is refused."""
+        if isinstance(evidence, Digest):  # of a twin the vault has nothing to unseal
+            await self._digested(self._decoys.model(evidence.login), evidence)
+        else:
+            await self.proved(self._decoys.twin(evidence.login), evidence)
 
     async def proved(self, own: OwnLogin, evidence: Evidence) -> Proved | None:
         """None: it fits none of the passwords. The same work whichever it fits, and if none. May raise a Trouble."""

@@ -37,9 +37,13 @@ def typed(word: bytes, *, bearer: bool = False) -> Credentials:
 class Vault(dict[str, Secret]):
     broken = False
 
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
     def get(self, name: str, _: object = None) -> "Deferred[Secret | None]":  # type: ignore[override]
         if self.broken:
             return fail(StateUnavailable("the disk is gone"))
+        self.asked.append(name)
         return succeed(dict.get(self, name))
 
 
@@ -168,6 +172,18 @@ def test_apop_needs_the_password_in_the_vault_under_its_own_hash() -> None:
     assert stage.derivations == 0
     changed = evolve(ANN.passwords[1], hash=make_hash(Secret(b"another"), SALT, CHEAP))
     assert stage.device(apop(b"of scanner"), evolve(ANN, passwords=(changed,))) is None
+
+
+def test_an_unknown_name_has_as_much_unsealed_for_it_and_is_never_let_in() -> None:
+    stage = Stage()
+    for one, word in zip(ANN.passwords, (b"of ann", b"of scanner", b"of fax"), strict=True):
+        stage.vault[apop_name(one.hash)] = Secret(word)
+    stage.device(apop(b"wrong"))
+    for_ann, stage.vault.asked = stage.vault.asked, []
+    digest = Digest(b"nobody", TIMESTAMP, digest_of(TIMESTAMP, Secret(b"of ann")))
+
+    assert now(stage.passwords.refuse(digest)) is None
+    assert stage.vault.asked == for_ann
 
 
 def test_a_vault_that_cannot_be_read_is_trouble_that_passes_and_no_wrong_password() -> None:

@@ -18,6 +18,7 @@ def test_another_password_or_another_greeting_does_not_fit() -> None:
     assert not made.fits(Secret(b"tanstaafl"))
     assert not Digest(b"mrose", make_timestamp("abc"), made.digest).fits(SECRET)
     assert "c4c9" not in repr(made)
+    assert made.secret == Secret(made.digest)
 
 
 def test_the_timestamp_is_a_message_id() -> None:

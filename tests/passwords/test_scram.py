@@ -72,6 +72,11 @@ def test_of_several_passwords_behind_one_name_the_proof_fits_its_own() -> None:
     assert [claim().signature(keys) is not None for keys in others] == [False, True, False]
 
 
+def test_what_counts_as_a_guess_is_the_proof() -> None:
+    assert claim().secret == Secret(claim().proof)
+    assert "proof" not in repr(claim())
+
+
 @given(st.binary(min_size=32, max_size=32))
 def test_no_other_proof_gets_in(proof: bytes) -> None:
     assert evolve(claim(), proof=proof).signature(KEYS) is None or proof == claim().proof
