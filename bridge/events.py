@@ -33,6 +33,13 @@ class CertificateKept:
 
 
 @frozen
+class ApopWithheld:
+    """Some passwords are in the vault for APOP, and it is not offered all the same."""
+
+    reason: str
+
+
+@frozen
 class SessionOpened:
     session: SessionId
     peer: str
@@ -178,6 +185,7 @@ Event = (
     ListenerOpened
     | CertificateMade
     | CertificateKept
+    | ApopWithheld
     | SessionOpened
     | LoginSucceeded
     | LoginRefused

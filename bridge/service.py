@@ -18,17 +18,19 @@ from bridge.accounts.directory import Directory
 from bridge.config import Certificate, Config, Endpoint, Listener
 from bridge.config.offers import offered
 from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
-from bridge.credentials.passwords import Passwords
+from bridge.credentials.passwords import Passwords, apop_name, without_apop
 from bridge.credentials.proof import proof_of
-from bridge.credentials.vault_file import FileVault
+from bridge.credentials.vault_file import FileVault, VaultFile
+from bridge.credentials.vault_key import key_place
 from bridge.credentials.workers import Workers
 from bridge.downstream import listener
 from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
 from bridge.downstream.throttle import Throttle
-from bridge.events import CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
+from bridge.events import ApopWithheld, CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
 from bridge.imap.quirks import Quirk
+from bridge.maildrop.errors import Trouble
 from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
@@ -113,6 +115,7 @@ class Bridge(Service):
             self._reactor,
             login_wait=timeouts.login_wait,
             passwords=self._passwords(directory.own) if directory.own else None,
+            offers_apop=bool(directory.own and not self._config.passthrough) and self._offers_apop(directory.own),
         )
         house = House(
             self._reactor, self._emit, logins, timeouts, self._config.limits, IMPLEMENTATION, self._config.trace
@@ -145,7 +148,21 @@ class Bridge(Service):
         except DecoysUnusable as error:
             self._stop_listening()
             raise Cannot(str(error)) from None
-        return Passwords(self._reactor, self._workers, Decoys(key, own))
+        return Passwords(self._reactor, self._workers, Decoys(key, own), self._vault)
+
+    def _offers_apop(self, own: tuple[OwnLogin, ...]) -> bool:
+        """Asked before the first client comes: what the greeting offers has to hold for everybody (S25)."""
+        vault = VaultFile(self._config.vault.file, key_place(self._config.vault.key))
+        try:
+            lacking = without_apop(own, vault.dates())
+            if not lacking:  # a vault whose key is lost has passwords that are worth nothing
+                vault.get(apop_name(own[0].passwords[0].hash))
+        except Trouble as trouble:
+            self._emit(ApopWithheld(str(trouble)))
+            return False
+        if 0 < len(lacking) < sum(len(one.passwords) for one in own):
+            self._emit(ApopWithheld(f"the vault has no password of {', '.join(lacking[:10])}"))
+        return not lacking
 
     def _opened_state(self) -> Store:
         if self._config.state is None:

@@ -12,9 +12,14 @@ import click
 
 from bridge.commands.account_file import NewAccount, directory_of, remove, write
 from bridge.commands.account_show import list_accounts, show_account
-from bridge.commands.password import VARIABLE, account_of, loaded, made_by
+from bridge.commands.password import VARIABLE, account_of, loaded, made_by, seal, with_vault
 from bridge.commands.terminal import CommandRefused
-from bridge.credentials.making import new_salts
+from bridge.config import OwnAccount
+from bridge.config.devices import with_password
+from bridge.credentials.making import Made, new_salts
+from bridge.credentials.passwords import apop_name
+from bridge.credentials.vault import Vault
+from bridge.maildrop.errors import Trouble
 
 RESTART = "restart the bridge: it reads its accounts when it starts"
 
@@ -56,6 +61,7 @@ def show_command(user: str, config: Path) -> None:
 @click.option(
     "--device", "devices", metavar="WORD", multiple=True, help="A password for this device; may be said several times."
 )
+@click.option("--apop", is_flag=True, help="Seal the passwords in the vault too, so that APOP works with them.")
 @click.option("--typed", is_flag=True, help=f"Ask for each password, or take it from {VARIABLE}, and make none up.")
 @click.argument("user")
 def add_command(
@@ -67,6 +73,7 @@ def add_command(
     name: str,
     delete: str | None,
     devices: tuple[str, ...],
+    apop: bool,
     typed: bool,
 ) -> None:
     """Add the account USER, with a password of its own or one for each device, in a file of its own.
@@ -84,10 +91,25 @@ def add_command(
         file = write(config, directory_of(settings), NewAccount(user, made, source))
     except CommandRefused as refusal:
         raise click.ClickException(str(refusal)) from None
-    click.echo(f"{user} is in {file}; {RESTART}")
-    if not typed:
-        for device, one in made.items():
+
+    def tell() -> None:
+        click.echo(f"{user} is in {file}; {RESTART}")
+        for device, one in () if typed else made.items():
             click.echo(f"the password{f' of {device}' if device else ''}: {one.password.reveal().decode()}", err=True)
+
+    if apop:
+        with_vault(settings, lambda vault: _seal(vault, made, file.unlink, tell))
+    tell()
+
+
+async def _seal(vault: Vault, made: dict[str, Made], undo: Callable[[], None], tell: Callable[[], None]) -> None:
+    """An account whose passwords nobody was shown is none."""
+    try:
+        await seal(vault, made.values())
+    except Trouble:
+        undo()
+        raise
+    tell()
 
 
 @account.command("remove")
@@ -101,3 +123,13 @@ def remove_command(user: str, config: Path) -> None:
     except CommandRefused as refusal:
         raise click.ClickException(str(refusal)) from None
     click.echo(f"{file} is removed; {RESTART}")
+    gone = [one for one in settings.accounts if one.user == user]
+    if settings.vault.file.exists():
+        with_vault(settings, lambda vault: _forget(vault, gone))
+
+
+async def _forget(vault: Vault, accounts: list[OwnAccount]) -> None:
+    """What the vault has of their passwords."""
+    for account in accounts:
+        for _, password in with_password(account):
+            await vault.remove(apop_name(password))

@@ -7,6 +7,7 @@ import attrs
 
 from bridge.config.problems import WrongValue
 from bridge.config.values import Device, OwnAccount, OwnSource
+from bridge.passwords.scrypt import PasswordHash
 
 KEYS = frozenset(field.name for field in attrs.fields(Device)) - {"name", "password", "scram"}
 """What a device may have otherwise than its account."""
@@ -26,27 +27,29 @@ def as_seen_by(device: Device, source: OwnSource) -> OwnSource:
     return attrs.evolve(source, **changed)
 
 
+def with_password(account: OwnAccount) -> list[tuple[OwnAccount | Device, PasswordHash]]:
+    """The account itself, where it has a password, and its devices."""
+    places: list[OwnAccount | Device] = [account, *account.device]
+    return [(place, place.password) for place in places if place.password is not None]
+
+
 def passwords_at_odds(account: OwnAccount) -> Iterator[tuple[tuple[str | int, ...], WrongValue]]:
     """With the path of each below the account.
 
     All passwords of an account have one salt and one cost: so every try costs the same, whatever the account, and
     SCRAM, which tells the salt before it knows which password is meant, works for each of them.
     """
-    of_devices = [(("device", index), device) for index, device in enumerate(account.device)]
-    places: list[tuple[tuple[str | int, ...], OwnAccount | Device]] = [((), account), *of_devices]
-    held = [(path, place) for path, place in places if place.password is not None]
+    held = with_password(account)
     if not held:
         remedy = "write what `popbridge password` prints here, or under [[account.device]]"
         yield ("password",), WrongValue("this account has no password", remedy=remedy)
     if account.scram is not None and account.password is None:
         yield ("scram",), WrongValue("these keys belong to no password", remedy="leave scram out, or add password")
-    for path, place in held:
-        first = held[0][1]
-        assert place.password is not None
-        assert first.password is not None
-        if (place.password.cost, place.password.salt) != (first.password.cost, first.password.salt):
+    keys = next((place.scram for place, _ in held if place.scram is not None), None)
+    for place, password in held:
+        path = () if place is account else ("device", next(i for i, one in enumerate(account.device) if one is place))
+        if (password.cost, password.salt) != (held[0][1].cost, held[0][1].salt):
             yield (*path, "password"), _another_salt(account.user)
-        keys = next((other.scram for _, other in held if other.scram is not None), None)
         if place.scram and keys and (place.scram.iterations, place.scram.salt) != (keys.iterations, keys.salt):
             yield (*path, "scram"), _another_salt(account.user)
     names = [device.name for device in account.device]

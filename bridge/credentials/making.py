@@ -4,7 +4,8 @@ from secrets import randbelow, token_bytes
 
 from attrs import frozen
 
-from bridge.config import Device, OwnAccount
+from bridge.config import OwnAccount
+from bridge.config.devices import with_password
 from bridge.passwords import scram, scrypt
 from bridge.passwords.generated import generate
 from bridge.passwords.preparation import prepare
@@ -45,11 +46,9 @@ def new_salts() -> Salts:
 
 def salts_of(account: OwnAccount) -> Salts:
     """Those that its passwords have already."""
-    places: list[OwnAccount | Device] = [account, *account.device]
-    held = [place for place in places if place.password is not None]
-    made = new_salts()
-    first = held[0].password if held else None
-    keys = next((place.scram for place in held if place.scram is not None), None)
+    held, made = with_password(account), new_salts()
+    first = held[0][1] if held else None
+    keys = next((place.scram for place, _ in held if place.scram is not None), None)
     return Salts(
         first.salt if first else made.salt,
         first.cost if first else made.cost,

@@ -8,7 +8,7 @@ has of it: another hash there, and nothing is remembered.
 import hmac
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from hashlib import sha256
 from secrets import token_bytes
 from typing import Protocol
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import OwnLogin, OwnPassword
 from bridge.credentials.decoys import Decoys
+from bridge.credentials.vault import Vault
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.passwords.apop import Digest
 from bridge.passwords.scram import Claim, Keys, ScramError
@@ -33,12 +34,6 @@ MOST = 20_000
 
 Evidence = Credentials | Claim | Digest
 """What a client shows. Each has `login`, `mechanism`, and `secret`: what counts as its guess."""
-
-
-class Sealed(Protocol):
-    """The vault, as it is asked here."""
-
-    def get(self, name: str) -> "Deferred[Secret | None]": ...
 
 
 class InThread(Protocol):
@@ -60,7 +55,7 @@ class _Remembered:
 
 
 class Passwords:
-    def __init__(self, clock: IReactorTime, in_thread: InThread, decoys: Decoys, vault: Sealed | None = None) -> None:
+    def __init__(self, clock: IReactorTime, in_thread: InThread, decoys: Decoys, vault: Vault | None = None) -> None:
         self._clock = clock
         self._in_thread = in_thread
         self._decoys = decoys
@@ -143,6 +138,14 @@ def _claimed(own: OwnLogin, claim: Claim) -> Proved | None:
 def hashed(password: Secret) -> str:
     """As the configuration has it, with a new salt. It takes a tenth of a second."""
     return str(make_hash(password, token_bytes(SALT)))
+
+
+def without_apop(known: Iterable[OwnLogin], names: Container[str]) -> list[str]:
+    """Whose password the vault, which has these names, has not: of nobody's, and APOP works for everybody (S25)."""
+    passwords = ((own.user, one) for own in known for one in own.passwords)
+    return [
+        f"{user} ({one.device})" if one.device else user for user, one in passwords if apop_name(one.hash) not in names
+    ]
 
 
 def apop_name(made: PasswordHash) -> str:

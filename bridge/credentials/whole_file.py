@@ -4,11 +4,13 @@ import os
 import secrets
 from pathlib import Path
 
+from bridge.credentials.private_file import make_private
+
 
 def write_new(file: Path, octets: bytes) -> None:
     """Raises FileExistsError where there is one already, which is left as it is; other OSErrors as they come."""
     draft = file.with_name(f".{secrets.token_hex(8)}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = make_private(draft)
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.write(octets)

@@ -67,10 +67,13 @@ class Logins:
         *,
         login_wait: float,
         passwords: Passwords | None = None,
+        offers_apop: bool = False,
     ) -> None:
-        """`passwords`: of the accounts of the bridge's own; None where there are none."""
-        self.offers_apop = False
-        """Every login there is has a password in the vault."""
+        """`passwords`: of the accounts of the bridge's own; None where there are none.
+
+        `offers_apop`: the vault has the password of every login there is.
+        """
+        self.offers_apop = offers_apop
         self._directory = directory
         self._make_source = make_source
         self._office = office

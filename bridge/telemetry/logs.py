@@ -8,6 +8,7 @@ from typing import assert_never
 from twisted.logger import Logger
 
 from bridge.events import (
+    ApopWithheld,
     BugMet,
     CertificateKept,
     CertificateMade,
@@ -50,6 +51,8 @@ class LogReader:
                 )
             case CertificateKept():
                 self._log.warn("{line}", line=f"the certificate before stays in use: {shown(event.reason)}")
+            case ApopWithheld():
+                self._log.warn("{line}", line=f"APOP is not offered: {shown(event.reason)}")
             case SessionOpened() | LoginSucceeded():
                 pass  # the session's one line comes when it ends
             case SessionClosed():

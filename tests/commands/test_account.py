@@ -10,8 +10,10 @@ from click.testing import CliRunner, Result
 from bridge.cli import main
 from bridge.commands.account import RESTART
 from bridge.config import load
+from bridge.credentials.passwords import apop_name
 from bridge.passwords.scrypt import derive
 from bridge.secret import Secret
+from tests.peers.command import popbridge
 
 CONFIG = 'accounts = "accounts.d"\n[[listener]]\npop3 = "127.0.0.1:1110"\n# a word of the owner\'s\n'
 WHERE = ("--upstream", "imaps://imap.example.org", "--login", "ann@example.org", "--secret", "file:work.password")
@@ -117,6 +119,30 @@ def test_without_a_directory_the_owner_is_told_what_to_write(tmp_path: Path) -> 
         result = run(tmp_path / "popbridge.toml", *command)
         assert result.exit_code == 1
         assert 'write accounts = "accounts.d" into it' in result.output
+
+
+def test_with_apop_the_vault_has_each_password_until_the_account_goes(config: Path) -> None:
+    folder = config.parent
+    added = popbridge(folder, "account", "add", "-c", config, *WHERE, "--device", "fax", "--apop", "ann")
+    [password] = re.findall(r"the password of fax: (\S+)", added.stderr)
+    [device] = load(config).accounts[0].device
+    name = apop_name(device.password)
+
+    assert name in popbridge(folder, "secret", "list", "-c", config).stdout
+    assert password.encode() not in (folder / "popbridge.vault").read_bytes()
+    assert "is removed" in popbridge(folder, "account", "remove", "-c", config, "ann").stdout
+    assert name not in popbridge(folder, "secret", "list", "-c", config).stdout
+
+
+def test_an_account_whose_passwords_cannot_be_sealed_is_not_added(config: Path) -> None:
+    (config.parent / "popbridge.key").write_text("no key")
+    (config.parent / "popbridge.key").chmod(0o600)
+    added = popbridge(config.parent, "account", "add", "-c", config, *WHERE, "--apop", "ann")
+
+    assert added.returncode == 1
+    assert "popbridge.key" in added.stderr
+    assert "the password" not in added.stderr
+    assert not load(config).accounts
 
 
 def test_accounts_are_listed_and_shown_without_a_hash(config: Path) -> None:

@@ -9,9 +9,11 @@ from click.testing import CliRunner, Result
 from bridge.cli import main
 from bridge.commands.password import VARIABLE
 from bridge.config import load
+from bridge.credentials.passwords import apop_name
 from bridge.passwords.scram import make_keys, parse_keys
 from bridge.passwords.scrypt import derive, parse_hash
 from bridge.secret import Secret
+from tests.peers.command import popbridge
 
 CONFIG = """[[listener]]
 pop3 = "127.0.0.1:1110"
@@ -85,7 +87,7 @@ def broken(file: Path, first: str) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--user", "ann"], "--user needs --config"),
+        (["--user", "ann"], "--user and --apop need --config"),
         (["--user", "bob", "-c", "FILE"], "no [[account]] bob; there is ann"),
     ],
 )
@@ -97,6 +99,17 @@ def test_what_cannot_be_done_is_said(arguments: list[str], says: str, tmp_path: 
 
     assert result.exit_code != 0
     assert says in result.output
+
+
+def test_with_apop_the_password_is_sealed_in_the_vault_too(tmp_path: Path) -> None:
+    (tmp_path / "popbridge.toml").write_text(CONFIG % run().stdout)
+    result = popbridge(tmp_path, "password", "-c", "popbridge.toml", "--user", "ann", "--apop")
+
+    [password] = re.findall(r"the password: (\S+)\n", result.stderr)
+    assert fits(result.stdout, password)
+    made = parse_hash(result.stdout.splitlines()[0].removeprefix('password = "').removesuffix('"'))
+    assert apop_name(made) in popbridge(tmp_path, "secret", "list", "-c", "popbridge.toml").stdout
+    assert "--user and --apop need --config" in run("--apop").output
 
 
 def test_a_bad_configuration_is_told_with_its_line(tmp_path: Path) -> None:

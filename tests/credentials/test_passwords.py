@@ -10,13 +10,14 @@ from twisted.internet.task import Clock
 
 from bridge.accounts.account import OwnLogin, OwnPassword
 from bridge.credentials.decoys import Decoys
-from bridge.credentials.passwords import REMEMBERED, Passwords, Proved, apop_name, hashed
+from bridge.credentials.passwords import REMEMBERED, Passwords, Proved, apop_name, hashed, without_apop
 from bridge.maildrop.errors import StateUnavailable, UpstreamUnavailable
 from bridge.passwords.apop import Digest, digest_of
 from bridge.passwords.scram import ScramError, make_keys
 from bridge.passwords.scrypt import Cost, make_hash, parse_hash
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from tests.contracts.fake_vault import FakeVault
 
 CHEAP = Cost(10, 1, 1)
 SALT = b"0123456789abcdef"
@@ -34,17 +35,16 @@ def typed(word: bytes, *, bearer: bool = False) -> Credentials:
     return Credentials(b"ann", Secret(word), "PLAIN", bearer=bearer)
 
 
-class Vault(dict[str, Secret]):
+class Vault(FakeVault):
     broken = False
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[str] = []
 
-    def get(self, name: str, _: object = None) -> "Deferred[Secret | None]":  # type: ignore[override]
-        if self.broken:
-            return fail(StateUnavailable("the disk is gone"))
+    def get(self, name: str) -> "Deferred[Secret | None]":
         self.asked.append(name)
-        return succeed(dict.get(self, name))
+        return fail(StateUnavailable("the disk is gone")) if self.broken else super().get(name)
 
 
 class Stage:
@@ -165,7 +165,7 @@ def apop(word: bytes) -> Digest:
 
 def test_apop_needs_the_password_in_the_vault_under_its_own_hash() -> None:
     stage = Stage()
-    stage.vault[apop_name(ANN.passwords[1].hash)] = Secret(b"of scanner")
+    stage.vault.put(apop_name(ANN.passwords[1].hash), Secret(b"of scanner"))
 
     assert stage.device(apop(b"of scanner")) == "scanner"
     assert stage.device(apop(b"of ann")) is None
@@ -177,7 +177,7 @@ def test_apop_needs_the_password_in_the_vault_under_its_own_hash() -> None:
 def test_an_unknown_name_has_as_much_unsealed_for_it_and_is_never_let_in() -> None:
     stage = Stage()
     for one, word in zip(ANN.passwords, (b"of ann", b"of scanner", b"of fax"), strict=True):
-        stage.vault[apop_name(one.hash)] = Secret(word)
+        stage.vault.put(apop_name(one.hash), Secret(word))
     stage.device(apop(b"wrong"))
     for_ann, stage.vault.asked = stage.vault.asked, []
     digest = Digest(b"nobody", TIMESTAMP, digest_of(TIMESTAMP, Secret(b"of ann")))
@@ -199,3 +199,11 @@ def test_two_hashes_of_one_password_have_different_salts() -> None:
     assert one != other
     assert parse_hash(one).salt != parse_hash(other).salt
     assert apop_name(parse_hash(one)) != apop_name(parse_hash(other))
+
+
+def test_whose_password_the_vault_has_not_is_named() -> None:
+    names = {apop_name(one.hash) for one in ANN.passwords}
+
+    assert without_apop([ANN], ()) == ["ann", "ann (scanner)", "ann (fax)"]
+    assert without_apop([ANN], names - {apop_name(ANN.passwords[2].hash)}) == ["ann (fax)"]
+    assert without_apop([ANN], names) == []

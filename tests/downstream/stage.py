@@ -23,7 +23,8 @@ from bridge.accounts.directory import Directory
 from bridge.config import Limits, OwnAccount, PassThrough, Timeouts, Upstream
 from bridge.config.offers import working
 from bridge.credentials.decoys import Decoys
-from bridge.credentials.passwords import Passwords, Sealed
+from bridge.credentials.passwords import Passwords
+from bridge.credentials.vault import Vault
 from bridge.downstream.listener import Listener, Sessions
 from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
@@ -296,7 +297,7 @@ class Stage:
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         accounts: tuple[OwnAccount, ...] = (),
-        vault: Sealed | None = None,
+        vault: Vault | None = None,
         **account: Any,
     ) -> None:
         self.clock = Clock()
@@ -318,7 +319,7 @@ class Stage:
         directory = Directory(() if accounts else (self.settings,), accounts)
         self.derivations = 0
         passwords = Passwords(self.clock, self._derived, Decoys(b"k" * 32, directory.own), vault) if accounts else None
-        self.logins = logins = Logins(
+        self.logins = Logins(
             directory,
             self.upstream.make,
             office,
@@ -326,9 +327,9 @@ class Stage:
             self.clock,
             login_wait=timeouts.login_wait,
             passwords=passwords,
+            offers_apop=vault is not None,
         )
-        logins.offers_apop = vault is not None
-        house = House(self.clock, emit, logins, timeouts, limits or Limits(), "Popbridge-test", trace)
+        house = House(self.clock, emit, self.logins, timeouts, limits or Limits(), "Popbridge-test", trace)
         self.sessions = Sessions(house)
         context = server_context() if tls or implicit else None
         mechanisms = working((), accounts) if accounts else SERVER_MECHANISMS

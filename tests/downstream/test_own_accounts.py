@@ -3,7 +3,7 @@
 from base64 import b64decode, b64encode
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from bridge.config import Device, OwnAccount, OwnSource, Reference, Upstream
 from bridge.credentials.passwords import apop_name
@@ -16,6 +16,7 @@ from bridge.passwords.scram import make_keys
 from bridge.passwords.scrypt import Cost, PasswordHash, make_hash
 from bridge.sasl import Credentials
 from bridge.secret import Secret
+from tests.contracts.fake_vault import FakeVault
 from tests.downstream.scram_client import ScramClient
 from tests.downstream.stage import ELSEWHERE, HELLO, THREE, Client, Stage
 
@@ -47,14 +48,12 @@ def account(user: str = "ann", *, scram: bool = True, **device: object) -> OwnAc
     )
 
 
-class Vault:
-    """One that holds the password of each device, as an owner who wants APOP puts it there."""
-
-    def __init__(self) -> None:
-        self.held = {apop_name(made(word)): Secret(word) for word in WORDS.values()}
-
-    def get(self, name: str) -> "Deferred[Secret | None]":
-        return succeed(self.held.get(name))
+def sealed() -> FakeVault:
+    """What it holds where an owner wants APOP for each device."""
+    vault = FakeVault()
+    for word in WORDS.values():
+        vault.put(apop_name(made(word)), Secret(word))
+    return vault
 
 
 def base64(octets: bytes) -> bytes:
@@ -96,7 +95,7 @@ def test_what_shows_no_password_is_offered_in_clear_too() -> None:
 
 
 def test_the_greeting_invites_to_apop_only_where_it_works_for_everybody_each_time_anew() -> None:
-    stage = Stage(accounts=(account(),), vault=Vault())
+    stage = Stage(accounts=(account(),), vault=sealed())
     greetings = [stage.connect().heard for _ in range(2)]
 
     assert all(heard.startswith(b"+OK Popbridge ready <") and heard.endswith(b"@popbridge>\r\n") for heard in greetings)
@@ -110,7 +109,7 @@ def test_the_greeting_invites_to_apop_only_where_it_works_for_everybody_each_tim
 @pytest.mark.parametrize("device", WORDS)
 def test_each_device_gets_in_with_its_own_password_in_every_way(device: str) -> None:
     word = WORDS[device]
-    stage = Stage(HELLO, accounts=(account(),), vault=Vault())
+    stage = Stage(HELLO, accounts=(account(),), vault=sealed())
     plain, login, user, apop, scram = (stage.connect() for _ in range(5))
     timestamp = apop.heard.split()[-1]
     client = ScramClient(b"ann", word)
@@ -213,7 +212,7 @@ def scram_refused(session: Client, stage: Stage, user: bytes, word: bytes) -> by
 
 @pytest.mark.parametrize("user", [b"ann", b"nobody", b"a*n"])
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike_after_the_same_work(user: bytes) -> None:
-    stage = Stage(HELLO, accounts=(account(),), vault=Vault())
+    stage = Stage(HELLO, accounts=(account(),), vault=sealed())
     assert refused_later(stage.connect(), stage, b"AUTH PLAIN " + base64(b"\0" + user + b"\0wrong")) == AUTH
     assert stage.derivations == 1
     assert refused_later(stage.connect(), stage, b"USER " + user + b"\r\nPASS wrong\r\n") == AUTH
@@ -228,7 +227,7 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike_after_the_same_
 
 
 def test_a_digest_that_was_overheard_is_worth_nothing_with_another_greeting() -> None:
-    stage = Stage(HELLO, accounts=(account(),), vault=Vault())
+    stage = Stage(HELLO, accounts=(account(),), vault=sealed())
     first, second = stage.connect(), stage.connect()
     overheard = digest_of(first.heard.split()[-1], Secret(WORDS["fax"]))
 

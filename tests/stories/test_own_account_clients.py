@@ -49,19 +49,23 @@ WAYS: list[tuple[Client, Auth]] = [
 ]
 
 
+DEVICES = ("--device", "scanner", "--device", "fax")
+
+BY_APOP: list[Client] = [Fetchmail("uidl"), Mpop(), Curl(), PoplibScript(), Getmail()]
+
+
 class Ground:
     """A bridge's directory with one account, whose mailbox elsewhere has a password that no program ever sees."""
 
-    def __init__(self, folder: Path, upstream: str, login: str, password: str, *devices: str) -> None:
+    def __init__(self, folder: Path, upstream: str, login: str, password: str, *options: str) -> None:
         self.folder = folder
         (folder / "accounts.d").mkdir()
         (folder / "work.password").write_text(password + "\n")
         (folder / "popbridge.toml").write_text(MAIN.replace("{port}", "1110"))
-        named = [word for device in devices for word in ("--device", device)]
         added = popbridge(
             folder,
             *("account", "add", "-c", "popbridge.toml", "--upstream", upstream, "--login", login),
-            *("--secret", "file:work.password", "--delete", "expunge", *named, "ann"),
+            *("--secret", "file:work.password", "--delete", "expunge", *options, "ann"),
         )
         assert added.returncode == 0, added.stderr
         self.words = dict(re.findall(r"the password(?: of (\S+))?: (\S+)", added.stderr))
@@ -88,7 +92,7 @@ def mailbox(dovecot_server: Dovecot) -> Mailbox:
 
 @pytest.fixture
 def ground(mailbox: Mailbox, tmp_path: Path) -> Ground:
-    return Ground(tmp_path, f"imap://127.0.0.1:{mailbox.port}", mailbox.user, mailbox.password, "scanner", "fax")
+    return Ground(tmp_path, f"imap://127.0.0.1:{mailbox.port}", mailbox.user, mailbox.password, *DEVICES)
 
 
 def test_every_program_fetches_only_what_is_new_by_the_best_way_it_knows(
@@ -101,6 +105,40 @@ def test_every_program_fetches_only_what_is_new_by_the_best_way_it_knows(
             promises.same(client, client.fetch(account, keep=True, state=state), mailbox.raw_bodies().values())
             assert client.fetch(account, keep=True, state=state) == [], client.name
         assert running.log().count('login="ann (scanner)"') >= 2 * len(WAYS)
+
+
+def test_programs_that_know_apop_send_no_password_where_every_device_has_one_in_the_vault(
+    mailbox: Mailbox, tmp_path: Path
+) -> None:
+    (home := tmp_path / "bridge").mkdir()
+    upstream = f"imap://127.0.0.1:{mailbox.port}"
+    ground = Ground(home, upstream, mailbox.user, mailbox.password, *DEVICES, "--apop")
+    with ground.running() as running:
+        for number, client in enumerate(BY_APOP):
+            promises.require(client)
+            account, state = ground.account(running, "fax", "apop"), tmp_path / f"state-{number}"
+            promises.same(client, client.fetch(account, keep=True, state=state), mailbox.raw_bodies().values())
+            assert client.fetch(account, keep=True, state=state) == [], client.name
+        promises.is_refused(
+            PoplibScript(), Pop3Account("127.0.0.1", running.port, "ann", "wrong", auth="apop"), tmp_path / "state"
+        )
+        assert running.log().count('login="ann (fax)"') >= 2 * len(BY_APOP)
+
+
+def test_apop_is_offered_to_nobody_when_one_device_has_no_password_in_the_vault(
+    mailbox: Mailbox, tmp_path: Path
+) -> None:
+    upstream = f"imap://127.0.0.1:{mailbox.port}"
+    ground = Ground(tmp_path, upstream, mailbox.user, mailbox.password, *DEVICES, "--apop")
+    one_more = popbridge(tmp_path, "password", "-c", "popbridge.toml", "--user", "ann")
+    file = tmp_path / "accounts.d" / "ann.toml"
+    entry = f'  [[account.device]]\n  name = "phone"\n{one_more.stdout}  [[account.source]]'
+    file.write_text(file.read_text().replace("  [[account.source]]", entry))
+
+    with ground.running() as running, Pop3(running.port) as session:
+        assert session.greeting == b"+OK Popbridge ready"
+        assert b"SASL SCRAM-SHA-256 PLAIN LOGIN\r\n" in next(session.bodies(["CAPA"]))
+        assert 'APOP is not offered: "the vault has no password of ann (phone)' in running.log()
 
 
 def test_what_one_program_deletes_is_gone_for_the_other_and_a_wrong_password_is_told(
