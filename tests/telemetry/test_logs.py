@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, formatEvent
 
 from bridge.events import (
+    ApopWithheld,
     BugMet,
     CertificateKept,
     CertificateMade,
@@ -92,6 +93,10 @@ def test_certificates_are_told_with_what_a_person_compares() -> None:
         (LogLevel.info, 'self-signed certificate "/x.pem", SHA-256 AB:CD'),
         (LogLevel.warn, 'the certificate before stays in use: "no key"'),
     ]
+
+
+def test_apop_that_is_not_offered_is_told_with_the_reason() -> None:
+    assert lines(ApopWithheld("no password of ann")) == [(LogLevel.warn, 'APOP is not offered: "no password of ann"')]
 
 
 def test_a_listener_is_told() -> None:
