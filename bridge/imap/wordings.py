@@ -15,65 +15,65 @@ LONGEST_REST = 600.0
 
 @frozen
 class Wording:
-    """`says` is for the user. `temporary`: waiting may help; else it takes a person, and no other password does."""
+    """`phrase` in small letters; `says` is for the user. `temporary`: waiting may help; else it takes a person."""
 
+    phrase: str
     quirk: Quirk
     temporary: bool
     says: str
 
 
-_KNOWN = (
-    (
+WORDINGS = (
+    Wording(
         "is authenticated but not connected",
-        Wording(
-            Quirk.NOT_CONNECTED,
-            temporary=True,
-            says="upstream took the login and opens no mailbox now: too many connections, or not allowed to this login",
-        ),
+        Quirk.NOT_CONNECTED,
+        temporary=True,
+        says="upstream took the login and opens no mailbox now: too many connections, or not allowed to this login",
     ),
-    (
+    Wording(
         "request is throttled",
-        Wording(Quirk.THROTTLED_IN_WORDS, temporary=True, says="upstream wants to be asked less for a while"),
+        Quirk.THROTTLED_IN_WORDS,
+        temporary=True,
+        says="upstream wants to be asked less for a while",
     ),
-    (
-        "server unavailable. ",
-        Wording(Quirk.UNAVAILABLE_IN_WORDS, temporary=True, says="upstream cannot open this mailbox now"),
+    Wording(
+        "server unavailable. ", Quirk.UNAVAILABLE_IN_WORDS, temporary=True, says="upstream cannot open this mailbox now"
     ),
-    (
+    Wording(
         "too many simultaneous connections",
-        Wording(Quirk.TOO_MANY_CONNECTIONS, temporary=True, says="upstream has too many connections of this account"),
+        Quirk.TOO_MANY_CONNECTIONS,
+        temporary=True,
+        says="upstream has too many connections of this account",
     ),
-    (
+    Wording(
         "exceeded command or bandwidth limits",
-        Wording(Quirk.TRAFFIC_USED_UP, temporary=True, says="upstream's limit of traffic for this account is used up"),
+        Quirk.TRAFFIC_USED_UP,
+        temporary=True,
+        says="upstream's limit of traffic for this account is used up",
     ),
-    (
+    Wording(
         "application-specific password required",
-        Wording(
-            Quirk.ANOTHER_PASSWORD_WANTED,
-            temporary=False,
-            says="upstream wants a password made for mail programs (an app password), not the account's",
-        ),
+        Quirk.ANOTHER_PASSWORD_WANTED,
+        temporary=False,
+        says="upstream wants a password made for mail programs (an app password), not the account's",
     ),
-    (
+    Wording(
         "web login required",
-        Wording(Quirk.WEB_LOGIN_WANTED, temporary=False, says="upstream wants a login at its web site first"),
+        Quirk.WEB_LOGIN_WANTED,
+        temporary=False,
+        says="upstream wants a login at its web site first",
     ),
-    (
+    Wording(
         "not enabled for imap use",
-        Wording(
-            Quirk.IMAP_SWITCHED_OFF,
-            temporary=False,
-            says="IMAP is switched off for this account; switch it on in upstream's web settings",
-        ),
+        Quirk.IMAP_SWITCHED_OFF,
+        temporary=False,
+        says="IMAP is switched off for this account; switch it on in upstream's web settings",
     ),
-    (
+    Wording(
         "unsafe login",
-        Wording(
-            Quirk.UNSAFE_LOGIN,
-            temporary=False,
-            says="upstream opens no mailbox for this program; allow it in upstream's web settings",
-        ),
+        Quirk.UNSAFE_LOGIN,
+        temporary=False,
+        says="upstream opens no mailbox for this program; allow it in upstream's web settings",
     ),
 )
 _BACKOFF = re.compile(r"suggested backoff time: (\d{1,9}) milliseconds", re.IGNORECASE)
@@ -82,7 +82,7 @@ _BACKOFF = re.compile(r"suggested backoff time: (\d{1,9}) milliseconds", re.IGNO
 def known(text: str) -> Wording | None:
     """What a refusal's text is known to mean."""
     said = text.lower()
-    return next((wording for phrase, wording in _KNOWN if phrase in said), None)
+    return next((wording for wording in WORDINGS if wording.phrase in said), None)
 
 
 def asked_rest(text: str) -> float:

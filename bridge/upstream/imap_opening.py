@@ -81,8 +81,7 @@ async def _open(
             connection.server = one.fields.get("name", "")
 
     selected = answers[id(selecting)]
-    in_words = known(selected.status.text) if not selected.ok else None
-    if selected.status.kind is StatusKind.BAD and in_words is None and select != Select(select.mailbox):
+    if selected.status.kind is StatusKind.BAD and select != Select(select.mailbox):
         raise _NotUnderstood
     if not selected.ok:
         raise _not_opened(select.mailbox, selected.status)
