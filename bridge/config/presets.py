@@ -1,4 +1,4 @@
-"""Providers' authorization servers: addresses and rights as their documentation has them. No client id is among them."""
+"""Providers' authorization servers: addresses and rights as their documentation has them. There are no client ids."""
 
 from attrs import evolve, frozen
 

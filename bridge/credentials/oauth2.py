@@ -51,7 +51,7 @@ class Grants:
 
     def stop(self) -> "Deferred[Any]":
         """Fires when no request is under way, or had its time."""
-        settled = gatherResults([keeper.settled() for keeper in self._keepers.values()])
+        settled = gatherResults([keeper.settled() for keeper in self._keepers.values()], consumeErrors=True)
         settled.addTimeout(STOPPING, self._clock, onTimeoutCancel=lambda *_: None)
         return settled
 

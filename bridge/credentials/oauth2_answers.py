@@ -4,7 +4,6 @@ Octets in, values out; nothing that could end a line or a field elsewhere leaves
 """
 
 import json
-import math
 import re
 from typing import Any
 
@@ -129,6 +128,6 @@ def _seconds(value: object) -> float | None:
     """Some servers write the number as text."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124  not a number
         return None
-    return min(max(float(value), 0.0), LONGEST_LIFE)
+    return float(min(max(value, 0), LONGEST_LIFE))

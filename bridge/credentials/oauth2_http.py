@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IResponse
 
 from bridge.config.notation import is_loopback
 from bridge.secret import Secret
@@ -47,17 +47,17 @@ class Answer:
 
 
 class Posting:
-    """Knows the network; `agent` is Twisted's, or a test's."""
+    """Knows the network, by treq's client."""
 
-    def __init__(self, agent: IAgent, clock: IReactorTime) -> None:
-        self._http = HTTPClient(agent)
+    def __init__(self, http: HTTPClient, clock: IReactorTime) -> None:
+        self._http = http
         self._clock = clock
 
     async def post(self, address: str, form: Mapping[str, str | Secret]) -> Answer:
         """Raises NoAnswer."""
         host = _checked_host(address)
         asking = Deferred.fromCoroutine(self._asked(address, form))
-        asking.addTimeout(PATIENCE, self._clock)
+        asking.addTimeout(PATIENCE, self._clock, onTimeoutCancel=_too_late)
         try:
             return await asking
         except TimedOut:
@@ -113,6 +113,11 @@ def _body(response: IResponse) -> "Deferred[bytes]":
     collected: Deferred[bytes] = Deferred()
     response.deliverBody(_Bounded(collected))  # type: ignore[no-untyped-call]
     return collected
+
+
+def _too_late(_: object, seconds: float) -> None:
+    """Whatever the agent makes of being cancelled: it was our clock."""
+    raise TimedOut(seconds, "no answer")
 
 
 def _checked_host(address: str) -> str:
