@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from bridge.check import check
 from bridge.commands.account import account
+from bridge.commands.authorise import authorise_command
 from bridge.commands.opened import settings_of, state_of
 from bridge.commands.password import password_command
 from bridge.commands.running import password, run
@@ -71,6 +72,7 @@ main.add_command(uidl)
 main.add_command(secret)
 main.add_command(account)
 main.add_command(password_command)
+main.add_command(authorise_command)
 
 
 @main.command("status")

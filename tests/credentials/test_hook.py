@@ -2,7 +2,9 @@
 # mypy: disallow-untyped-calls=False
 """The owner's command is run as it stands, told which grant it is about, and cannot hold the bridge up."""
 
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 from twisted.internet import reactor  # noqa: TID251
@@ -16,8 +18,8 @@ from bridge.credentials.hook import run_command
 
 class Command(TestCase):
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir()
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
         self.failed: list[str] = []
         self.told: Deferred[str] = Deferred()
 

@@ -3,58 +3,16 @@
 """A source proves itself by a token, shared by all of one grant; what is wrong with it is the owner's affair."""
 
 import pytest
-from attrs import define, evolve, field
+from attrs import evolve
 
-from bridge.accounts.account import Account
-from bridge.config import OAuth2Grant, OwnSource, Reference, Upstream
-from bridge.credentials.oauth2 import STOPPING, Grants
-from bridge.credentials.oauth2_record import Record, remember
-from bridge.credentials.vault import MemoryVault
-from bridge.events import ConsentWanted, Event, TokenDelayed
+from bridge.config import Reference
+from bridge.credentials.oauth2 import STOPPING
+from bridge.events import ConsentWanted, TokenDelayed
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable, UpstreamUnsuitable
-from bridge.names import AccountName, SourceName
 from bridge.sasl import Credentials
 from bridge.secret import Secret
-from tests.credentials.authority import GRANT, Authority, refusal, resolver, tokens
-
-SOURCE = OwnSource(
-    upstream=Upstream("imap", "tls", "imap.work.example", 993),
-    name="work",
-    login="ann@work.example",
-    secret=Reference("oauth2", "work"),
-)
-
-
-def account(login: str = "ann@work.example", name: str = "inbox") -> Account:
-    return Account(login.encode(), AccountName("ann"), SOURCE, source=SourceName(name))
-
-
-@define
-class House:
-    authority: Authority = field(factory=Authority)
-    grant: OAuth2Grant = GRANT
-    told: list[Event] = field(factory=list)
-    wanted: list[str] = field(factory=list)
-    vault: MemoryVault = field(factory=MemoryVault)
-    grants: Grants = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.authority.done(
-            remember(self.vault, "work", Record(client_id="popbridge", refresh=Secret(b"r1"), since=1.0))
-        )
-        self.grants = Grants(
-            (self.grant,),
-            self.authority.posting(),
-            self.vault,
-            resolver(),
-            self.authority.clock,
-            lambda: 0.5,
-            self.told.append,
-            lambda grant: self.wanted.append(grant.name),
-        )
-
-    def credentials(self, of: Account) -> Credentials:
-        return self.authority.done(self.grants.proof("work", of).credentials())
+from tests.credentials.authority import GRANT, Authority, refusal, tokens
+from tests.credentials.house import House, account
 
 
 def test_sources_of_one_grant_share_its_token() -> None:
@@ -125,9 +83,10 @@ def test_an_answer_that_is_under_way_when_the_bridge_stops_is_waited_for_but_not
     house = House()
     house.authority.started(house.grants.proof("work", account()).credentials())
     stopped = house.authority.started(house.grants.stop())
-    assert not stopped.over
-    house.authority.clock.advance(STOPPING)
-    assert stopped.over
+    house.authority.clock.advance(STOPPING - 1)
+    before = stopped.over
+    house.authority.clock.advance(1)
+    assert (before, stopped.over) == (False, True)
 
     house = House()
     house.authority.started(house.grants.proof("work", account()).credentials())

@@ -3,6 +3,8 @@
 """Each way to ask for tokens says what its RFC asks for, and no refusal repeats a secret that was sent."""
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 import jwt
@@ -120,8 +122,8 @@ class Signing(TestCase):
     """Keys are read and used in threads."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
         key = rsa.generate_private_key(65537, 2048)
         self.public = key.public_key()
         plain = serialization.NoEncryption()

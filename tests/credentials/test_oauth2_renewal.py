@@ -10,15 +10,15 @@ from bridge.config import OAuth2Grant, Reference
 from bridge.credentials.oauth2_client import NoTokens
 from bridge.credentials.oauth2_record import Record, recall, remember
 from bridge.credentials.oauth2_renewal import ConsentNeeded, Renewal
-from bridge.credentials.vault import MemoryVault
 from bridge.maildrop.errors import StateUnavailable
 from bridge.secret import Secret
+from tests.contracts.fake_vault import FakeVault
 from tests.credentials.authority import GRANT, Authority, refusal, tokens
 
 CONSENTED = Record(client_id="popbridge", refresh=Secret(b"r1"), since=1.0)
 
 
-class SlowVault(MemoryVault):
+class SlowVault(FakeVault):
     """A put waits, or fails, as the test wants."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class SlowVault(MemoryVault):
         if not self.slow:
             return super().put(name, secret)
         written: Deferred[None] = Deferred()
-        written.addCallback(lambda _: MemoryVault.put(self, name, secret))
+        written.addCallback(lambda _: FakeVault.put(self, name, secret))
         self.puts.append(written)
         return written
 
