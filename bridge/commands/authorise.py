@@ -14,8 +14,8 @@ from bridge.commands.consent import Person, authorise, grant_named, logins_of
 from bridge.commands.running import run
 from bridge.commands.terminal import CommandRefused
 from bridge.config import ConfigError, Reference, load
-from bridge.credentials.oauth2 import posting
 from bridge.credentials.oauth2_client import Client
+from bridge.credentials.oauth2_http import posting
 from bridge.credentials.references import resolve
 from bridge.credentials.vault_file import FileVault
 from bridge.secret import Secret

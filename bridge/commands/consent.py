@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
 
-from bridge.commands.loopback import Loopback
+from bridge.commands.loopback import Loopback, Reactor
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, OAuth2Grant
 from bridge.config.notation import is_loopback
@@ -30,10 +29,6 @@ PATIENCE = 900.0
 
 TRIES = 5
 """At pasting the right address."""
-
-
-class Reactor(IReactorTCP, IReactorTime):
-    """To listen for the browser, and to know the time."""
 
 
 @frozen

@@ -8,15 +8,19 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorTCP
+from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from bridge.commands.terminal import CommandRefused
 
 ADDRESS = "127.0.0.1"
+
+LINGER = 5.0
+"""Seconds for the browser to fetch the last page."""
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Popbridge</title></head>
@@ -30,19 +34,24 @@ _HEADERS = {
 }
 
 
+class Reactor(IReactorTCP, IReactorTime):
+    """To listen for the browser, and to know the time."""
+
+
 class Loopback:
     """`redirect`: the address to be asked for, with the port it listens on."""
 
-    def __init__(self, reactor: IReactorTCP, redirect: str) -> None:
+    def __init__(self, reactor: Reactor, redirect: str) -> None:
         """Raises CommandRefused where the port is taken."""
         parts = urlsplit(redirect)
-        self.answers: list[Deferred[str]] = []
-        self._resource = _Answers(parts.path or "/", self._arrived)
+        self._clock = reactor
         self._came: list[str] = []
-        site: Any = Site(self._resource)  # type: ignore[no-untyped-call]
-        site.noisy = False
+        self._asked: list[Deferred[str]] = []
+        self._resource = _Answers(parts.path or "/", self._arrived)
+        self._connections = _Connections(Site(self._resource))  # type: ignore[no-untyped-call]
+        factory: Any = self._connections  # Twisted types listenTCP for ServerFactory only
         try:
-            self._port: IListeningPort = reactor.listenTCP(parts.port or 0, site, 5, ADDRESS)
+            self._port: IListeningPort = reactor.listenTCP(parts.port or 0, factory, 5, ADDRESS)
         except CannotListenError as error:
             why = getattr(error.socketError, "strerror", None) or error.socketError
             raise CommandRefused(
@@ -58,22 +67,52 @@ class Loopback:
         if self._came:
             answer.callback(self._came.pop(0))
         else:
-            self.answers.append(answer)
+            self._asked.append(answer)
         return answer
 
     def show(self, heading: str, text: str, *, status: int = 200) -> None:
         """To the browser whose answer came last."""
         self._resource.show(heading, text, status)
 
-    def close(self) -> "Deferred[Any]":
-        stopped: Deferred[Any] | None = self._port.stopListening()
-        return stopped if stopped is not None else Deferred()
+    async def close(self) -> None:
+        """Returns when the browser has got what is shown to it, or had the time."""
+        await maybeDeferred(self._port.stopListening)
+        ended = self._connections.end()
+        ended.addTimeout(LINGER, self._clock, onTimeoutCancel=lambda *_: None)
+        await ended
 
     def _arrived(self, query: str) -> None:
-        if self.answers:
-            self.answers.pop(0).callback(query)
+        if self._asked:
+            self._asked.pop(0).callback(query)
         else:
             self._came.append(query)
+
+
+class _Connections(WrappingFactory):
+    """All that browsers have opened; they like to open some in store."""
+
+    noisy = False
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)  # type: ignore[no-untyped-call]
+        site.noisy = False
+        self._ended: Deferred[None] | None = None
+
+    def end(self) -> "Deferred[None]":
+        """What was written goes out before."""
+        self._ended = Deferred()
+        for connection in list(self.protocols):
+            connection.loseConnection()
+        self._tell()
+        return self._ended
+
+    def unregisterProtocol(self, protocol: ProtocolWrapper) -> None:  # noqa: N802
+        super().unregisterProtocol(protocol)  # type: ignore[no-untyped-call]
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._ended is not None and not self.protocols and not self._ended.called:
+            self._ended.callback(None)
 
 
 class _Answers(Resource):

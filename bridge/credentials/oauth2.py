@@ -5,15 +5,13 @@ from random import SystemRandom
 from typing import Any
 
 from attrs import define, field
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent
 
 from bridge.accounts.account import Account
 from bridge.config import Config, OAuth2Grant, Reference
 from bridge.credentials.oauth2_client import Client, Resolve
-from bridge.credentials.oauth2_http import Posting
+from bridge.credentials.oauth2_http import Posting, posting
 from bridge.credentials.oauth2_keeper import Keeper
 from bridge.credentials.oauth2_renewal import Renewal
 from bridge.credentials.references import resolve
@@ -22,9 +20,6 @@ from bridge.events import ConsentWanted, Emit, TokenDelayed
 from bridge.maildrop.errors import CredentialsRefused, Trouble, UpstreamUnsuitable
 from bridge.sasl import Credentials
 from bridge.secret import Secret
-
-CONNECT = 10.0
-"""Seconds to reach an authorization server."""
 
 STOPPING = 5.0
 """Seconds in which a request that is under way may end when the bridge stops: a new refresh token may come of it."""
@@ -80,12 +75,6 @@ class Grants:
     def _stopped(self, grant: OAuth2Grant, reason: str) -> None:
         self._emit(ConsentWanted(grant.name, reason))
         self._wanted(grant)
-
-
-def posting(reactor: IReactorTime) -> Posting:
-    """Over the network, to servers whose certificates the system's authorities vouch for."""
-    agent = Agent(reactor, connectTimeout=CONNECT)  # type: ignore[no-untyped-call]
-    return Posting(HTTPClient(agent), reactor)
 
 
 def grants_of(

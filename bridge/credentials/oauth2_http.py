@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -10,12 +11,13 @@ from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IResponse
+from zope.interface import implementer
 
 from bridge.config.notation import is_loopback
 from bridge.secret import Secret
@@ -23,6 +25,9 @@ from bridge.version import __version__
 
 LARGEST = 64 * 1024
 """Octets of an answer; Microsoft's tokens are of some kilobytes."""
+
+CONNECT = 10.0
+"""Seconds to reach a server."""
 
 PATIENCE = 30.0
 """Seconds for the whole of it."""
@@ -78,6 +83,29 @@ class Posting:
         )
         octets = await _body(response)
         return Answer(response.code, octets, _retry_after(response, self._clock.seconds()))
+
+
+def posting(reactor: IReactorTime) -> Posting:
+    """Over the network, to servers whose certificates the system's authorities vouch for."""
+    pool = _QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
+    return Posting(HTTPClient(Agent(reactor, connectTimeout=CONNECT, pool=pool)), reactor)  # type: ignore[no-untyped-call]
+
+
+class _QuietPool(HTTPConnectionPool):
+    """Twisted would log two lines for each connection."""
+
+    def getConnection(self, key: object, endpoint: IStreamClientEndpoint) -> Any:  # noqa: N802
+        return super().getConnection(key, _Quietly(endpoint))
+
+
+@implementer(IStreamClientEndpoint)
+@frozen
+class _Quietly:
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, factory: Factory) -> "Deferred[Any]":
+        factory.noisy = False
+        return self.endpoint.connect(factory)
 
 
 class _Bounded(Protocol):

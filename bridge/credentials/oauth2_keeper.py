@@ -30,13 +30,12 @@ FIRST_REST = 1.0
 LONGEST_REST = 600.0
 
 FRESH = 30.0
-"""Seconds in which a token that is refused counts as fresh: another one would be refused too."""
+"""Seconds after a token was thrown away in which no other is: upstream would refuse each of them."""
 
 
 @frozen
 class _Held:
     secret: Secret
-    since: float
     renewed_from: float
     until: float
 
@@ -58,6 +57,7 @@ class Keeper:
         self._random = random
         self._delayed = delayed
         self._held: _Held | None = None
+        self._thrown: float | None = None
         self._waiting: list[Deferred[Secret]] | None = None
         self._idle: list[Deferred[None]] = []
         self._rest = FIRST_REST
@@ -81,14 +81,14 @@ class Keeper:
             self._waiting.append(waiter)
         return waiter
 
-    def refused(self, token: Secret | None) -> bool:
-        """Upstream did not take it: it is forgotten. False where it was fresh, so that another is not worth a try."""
-        held = self._held
-        if held is None or token is None or held.secret != token:
+    def refused(self, token: Secret) -> bool:
+        """Upstream did not take it: it is thrown away. False where it came in place of one that went the same way."""
+        if self._held is None or self._held.secret != token:
             return True
-        if self._clock.seconds() - held.since < FRESH:
+        now = self._clock.seconds()
+        if self._thrown is not None and now - self._thrown < FRESH:
             return False
-        self._held = None
+        self._held, self._thrown = None, now
         return True
 
     def settled(self) -> "Deferred[None]":
@@ -128,7 +128,7 @@ class Keeper:
         now = self._clock.seconds()
         life = PRESUMED if tokens.lifetime is None else tokens.lifetime
         share = RENEWED_AT + JITTER * (2 * self._random() - 1)
-        return _Held(tokens.access, now, now + life * share, now + life - min(SPARE, life / 10))
+        return _Held(tokens.access, now + life * share, now + life - min(SPARE, life / 10))
 
     def _failed(self, reason: str, retry_after: float | None) -> Trouble:
         """No other request for a while, twice as long after each failure; a fifth up or down by chance."""
