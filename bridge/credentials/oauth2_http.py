@@ -12,7 +12,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
@@ -103,9 +103,9 @@ class _QuietPool(HTTPConnectionPool):
 class _Quietly:
     endpoint: IStreamClientEndpoint
 
-    def connect(self, factory: Factory) -> "Deferred[Any]":
-        factory.noisy = False
-        return self.endpoint.connect(factory)
+    def connect(self, protocolFactory: Any) -> "Deferred[Any]":  # noqa: N803
+        protocolFactory.noisy = False
+        return self.endpoint.connect(protocolFactory)
 
 
 class _Bounded(Protocol):
