@@ -11,6 +11,15 @@ const told = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const secret = { token_endpoint_auth_method: "client_secret_post", client_secret: settings.secret };
 const nobody = { redirect_uris: [], response_types: [] };
 
+// One token after the other has the next of the lifetimes; the last is that of all that follow.
+const lives = new WeakMap();
+const life = (token) => {
+  if (!lives.has(token)) {
+    lives.set(token, settings.lifetimes.length > 1 ? settings.lifetimes.shift() : settings.lifetimes[0]);
+  }
+  return lives.get(token);
+};
+
 const provider = new Provider(settings.issuer, {
   clients: [
     {
@@ -45,7 +54,7 @@ const provider = new Provider(settings.issuer, {
     introspection: { enabled: true, allowedPolicy: () => true },
   },
   pkce: { required: () => true },
-  ttl: { AccessToken: () => settings.lifetime, ClientCredentials: () => settings.lifetime, DeviceCode: 600 },
+  ttl: { AccessToken: (_, token) => life(token), ClientCredentials: (_, token) => life(token), DeviceCode: 600 },
   cookies: { keys: ["of the tests"] },
 });
 

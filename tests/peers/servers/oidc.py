@@ -10,7 +10,7 @@ import os
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class AuthorizationServer:
     secret = "the secret of the tests' own clients at the authorization server"
 
     def __init__(
-        self, directory: Path, lifetime: int, *, rotate: bool, key: rsa.RSAPublicKey | None, port: int | None
+        self, directory: Path, lifetimes: Sequence[int], *, rotate: bool, key: rsa.RSAPublicKey | None, port: int | None
     ) -> None:
         node = shutil.which("node")
         if node is None:
@@ -43,7 +43,7 @@ class AuthorizationServer:
             "issuer": self.issuer,
             "port": self.port,
             "secret": self.secret,
-            "lifetime": lifetime,
+            "lifetimes": list(lifetimes),
             "rotate": rotate,
             "keys": [_jwk(key)] if key is not None else [],
         }
@@ -85,7 +85,13 @@ class AuthorizationServer:
 
     def revoke(self) -> None:
         """RFC 7009, by the newest refresh token: with it goes its grant, and every access token of that."""
-        [*_, token] = self.tokens("refresh_token")
+        self._revoke(self.tokens("refresh_token")[-1])
+
+    def revoke_access(self) -> None:
+        """The newest access token alone."""
+        self._revoke(self.tokens("access_token")[-1])
+
+    def _revoke(self, token: str) -> None:
         form = urllib.parse.urlencode({"token": token, "client_id": "popbridge"}).encode()
         with urllib.request.urlopen(f"{self.issuer}/token/revocation", form, timeout=30) as answer:
             answer.read()
@@ -103,7 +109,7 @@ class AuthorizationServer:
 @contextlib.contextmanager
 def authorization_server(
     directory: Path,
-    lifetime: int = 3600,
+    lifetimes: Sequence[int] = (3600,),
     *,
     rotate: bool = True,
     key: rsa.RSAPublicKey | None = None,
@@ -111,10 +117,10 @@ def authorization_server(
 ) -> Iterator[AuthorizationServer]:
     """One for the time of the block; it remembers nothing of one before, and its log goes into the directory.
 
-    lifetime: seconds of an access token; rotate: each use of a refresh token brings a new one; key: by which the client
-    "certified" signs.
+    lifetimes: seconds of the first access token, the second and so on; the last holds for all others; rotate: each use
+    of a refresh token brings a new one; key: by which the client "certified" signs.
     """
-    server = AuthorizationServer(directory, lifetime, rotate=rotate, key=key, port=port)
+    server = AuthorizationServer(directory, lifetimes, rotate=rotate, key=key, port=port)
     try:
         yield server
     finally:
