@@ -24,6 +24,7 @@ LETTERS = [b"Subject: one\r\n\r\n1\r\n", b"Subject: two\r\n\r\n2\r\n"]
 _HASHED = hashed(Secret(PASSWORD.encode()))
 
 _CONFIG = """
+trace = true
 [[listener]]
 pop3 = "127.0.0.1:{{port}}"
 [[oauth2]]
