@@ -119,7 +119,10 @@ def ground(folder: Path, *, lifetimes: Sequence[int] = (3600,), rotate: bool = T
         imap = stack.enter_context(gate(server.port))
         mailbox = server.new_mailbox()
         mailbox.seed(LETTERS)
-        yield Ground(own, authority, server, mailbox, imap, introspection)
+        try:
+            yield Ground(own, authority, server, mailbox, imap, introspection)
+        finally:
+            print(authority.log())
 
 
 def logged_in(running: Bridge) -> Pop3:

@@ -85,13 +85,7 @@ class AuthorizationServer:
 
     def revoke(self) -> None:
         """RFC 7009, by the newest refresh token: with it goes its grant, and every access token of that."""
-        self._revoke(self.tokens("refresh_token")[-1])
-
-    def revoke_access(self) -> None:
-        """The newest access token alone."""
-        self._revoke(self.tokens("access_token")[-1])
-
-    def _revoke(self, token: str) -> None:
+        [*_, token] = self.tokens("refresh_token")
         form = urllib.parse.urlencode({"token": token, "client_id": "popbridge"}).encode()
         with urllib.request.urlopen(f"{self.issuer}/token/revocation", form, timeout=30) as answer:
             answer.read()

@@ -13,7 +13,8 @@ try {
   const scripts = [];
   page.on("pageerror", (error) => scripts.push(String(error)));
   await page.goto(address);
-  await page.type('input[name="login"]', user);
+  const hinted = await page.$eval('input[name="login"]', (field) => field.value);
+  if (hinted !== user) throw new Error(`the page thinks that ${hinted} comes`);
   await page.type('input[name="password"]', "any");
   await Promise.all([page.waitForNavigation(), page.click('button[type="submit"]')]);
   const consent = await page.evaluate(() => document.body.innerText);
