@@ -15,13 +15,13 @@ from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnection
 
 from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory
-from bridge.config.offers import offered
-from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
-from bridge.credentials.passwords import Passwords
 from bridge.config import Certificate, Config, Endpoint, Listener, OAuth2Grant
+from bridge.config.offers import offered
 from bridge.credentials import hook
+from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
 from bridge.credentials.hook import run_command
 from bridge.credentials.oauth2 import grants_of
+from bridge.credentials.passwords import Passwords
 from bridge.credentials.proof import proof_of
 from bridge.credentials.vault_file import FileVault
 from bridge.credentials.workers import Workers

@@ -9,8 +9,8 @@ from cryptography import x509
 
 from bridge.config.devices import KEYS, as_seen_by, passwords_at_odds
 from bridge.config.notation import is_loopback
-from bridge.config.offers import not_working
 from bridge.config.oauth2 import check_grants
+from bridge.config.offers import not_working
 from bridge.config.problems import WrongValue
 from bridge.config.values import Document, Endpoint, Listener, OwnAccount, PassThrough, Settings
 from bridge.maildrop.uidl import UPSTREAM, parse_format

@@ -268,7 +268,7 @@ def test_a_grant_is_found_by_its_name_or_the_names_are_told() -> None:
 
 
 def test_who_is_to_log_in_is_known_from_the_sources() -> None:
-    account = OwnAccount(user="ann", password="", source=(SOURCE, evolve(SOURCE, name="junk")))
+    account = OwnAccount(user="ann", source=(SOURCE, evolve(SOURCE, name="junk")))
     config = Config(base=Path("/"), listeners=(), accounts=(account,), oauth2=(GRANT,))
     assert logins_of(config, "work") == ["ann@work.example"]
     assert logins_of(config, "play") == []

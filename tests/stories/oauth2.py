@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Literal
 
 from attrs import define, field
 
@@ -36,12 +37,12 @@ user = "ann"
 password = "{hashed}"
   [[account.source]]
   name = "inbox"
-  upstream = "imap://127.0.0.1:{imap}"
+  upstream = "{protocol}://127.0.0.1:{upstream}"
   login = "{login}"
   secret = "oauth2:work"
 [pool]
 connections_per_account = 1000
-park = "{park}"
+park = "off"
 [timeouts]
 refused_login_delay = "0.1s"
 """
@@ -49,7 +50,7 @@ refused_login_delay = "0.1s"
 
 @define
 class Ground:
-    """`imap` is the way to Dovecot, `introspection` Dovecot's to the authorization server."""
+    """`imap` is the way to Dovecot, `introspection` Dovecot's to the authorization server. No connection is parked."""
 
     folder: Path
     authority: AuthorizationServer
@@ -57,7 +58,7 @@ class Ground:
     mailbox: Mailbox
     imap: Gate
     introspection: Gate
-    park: str = "off"
+    protocol: Literal["imap", "pop3"] = "imap"
     command: Sequence[str] = ()
     log: list[str] = field(factory=list)
 
@@ -67,9 +68,9 @@ class Ground:
             endpoints=self.authority.endpoints,
             command=f"command = {list(self.command)}\n".replace("'", '"') if self.command else "",
             hashed=_HASHED,
-            imap=self.imap.port,
+            protocol=self.protocol,
+            upstream=self.imap.port if self.protocol == "imap" else self.server.pop3_port,
             login=self.mailbox.user,
-            park=self.park,
         )
 
     def popbridge(

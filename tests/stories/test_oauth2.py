@@ -63,6 +63,30 @@ def test_from_nothing_to_reading_mail_and_no_token_is_left_lying_about(tmp_path:
         assert_nothing_leaked({**here.secrets(), "device": PASSWORD}, files=here.folder, texts=here.log)
 
 
+def test_a_pop3_server_is_shown_tokens_too(consented: Ground) -> None:
+    """In two steps, as Microsoft's wants it."""
+    consented.protocol = "pop3"
+    with consented.bridge() as running:
+        reads_everything(running)
+    assert consented.refreshes() == 1
+
+
+def test_a_command_beside_a_running_bridge_takes_nothing_from_it(consented: Ground) -> None:
+    """It gets a token of its own, and with that the refresh token is another."""
+    with consented.bridge() as running:
+        reads_everything(running)
+        checked = consented.popbridge("check", "--login", "ann")
+        assert "2 messages" in checked.stdout, checked.stdout + checked.stderr
+        assert consented.refreshes() == 2
+
+        consented.introspection.edit = lambda said: (
+            said.replace(b'"active":true', b'"active":null') if consented.refreshes() == 2 else said
+        )
+        reads_everything(running)  # with a token that it had to ask for
+        assert [request["ok"] for request in consented.authority.requests("refresh_token")] == [True] * 3
+        assert "consent again" not in running.log()
+
+
 def test_a_code_or_a_pasted_address_will_do_for_a_machine_without_a_browser(tmp_path: Path) -> None:
     with ground(tmp_path) as here:
         with typing(here, "--paste") as walk:
@@ -99,6 +123,7 @@ def test_fifty_sessions_of_a_bridge_just_started_cost_one_refresh(consented: Gro
         assert consented.refreshes() == 1
 
 
+@pytest.mark.slow
 def test_a_token_that_ends_between_sessions_is_renewed_by_one_request_for_all(tmp_path: Path) -> None:
     with ground(tmp_path, lifetimes=(3600, SHORT, 3600)) as here:
         here.authorise()
@@ -111,6 +136,7 @@ def test_a_token_that_ends_between_sessions_is_renewed_by_one_request_for_all(tm
             assert "refused" not in running.log()
 
 
+@pytest.mark.slow
 def test_a_token_that_ends_in_mid_session_is_renewed_by_one_request_and_in_silence(tmp_path: Path) -> None:
     with ground(tmp_path, lifetimes=(3600, SHORT, 3600)) as here:
         here.authorise()
