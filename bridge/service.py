@@ -15,9 +15,12 @@ from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnection
 
 from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory
-from bridge.config import Certificate, Config, Endpoint, Listener
+from bridge.config import Certificate, Config, Endpoint, Listener, OAuth2Grant
 from bridge.config.offers import offered
+from bridge.credentials import hook
 from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
+from bridge.credentials.hook import run_command
+from bridge.credentials.oauth2 import grants_of
 from bridge.credentials.passwords import Passwords, apop_name, without_apop
 from bridge.credentials.proof import proof_of
 from bridge.credentials.vault_file import FileVault, VaultFile
@@ -28,7 +31,16 @@ from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
 from bridge.downstream.throttle import Throttle
-from bridge.events import ApopWithheld, CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
+from bridge.events import (
+    ApopWithheld,
+    CertificateKept,
+    CertificateMade,
+    CommandFailed,
+    Emit,
+    ListenerOpened,
+    QuirkMet,
+    WireTraced,
+)
 from bridge.imap.quirks import Quirk
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.readahead import Budget
@@ -54,7 +66,7 @@ IMPLEMENTATION = f"Popbridge-{__version__}"
 """CAPA's word for us (RFC 2449, section 6.9)."""
 
 
-class Reactor(connect.Reactor, IReactorFromThreads):
+class Reactor(connect.Reactor, hook.Reactor, IReactorFromThreads):
     """What the bridge needs of Twisted's."""
 
 
@@ -73,6 +85,7 @@ class Bridge(Service):
         budget = Budget(config.limits.read_ahead, config.limits.read_ahead_total)
         self._vault = FileVault.at(config.vault, reactor.seconds)
         self._workers = Workers(reactor)
+        self._grants = grants_of(config, reactor, self._vault, emit, self._run_command)
         self._opener = Opener(reactor, config.timeouts, self._pool, budget)
         self._store: Store | None = None
         self._office: PostOffice | None = None
@@ -137,6 +150,7 @@ class Bridge(Service):
         if self._office is not None:
             self._office.stop()
         await self._pool.stop()
+        await self._grants.stop()
         self._workers.stop()
         if self._store is not None:
             await self._store.close()
@@ -185,8 +199,13 @@ class Bridge(Service):
         def on_quirk(quirk: Quirk) -> None:
             self._emit(QuirkMet(session, quirk.name))
 
-        proof = proof_of(account, given, self._vault)
+        proof = proof_of(account, given, self._vault, self._grants)
         return self._opener.source(account, proof, trace=trace if self._config.trace else None, on_quirk=on_quirk)
+
+    def _run_command(self, grant: OAuth2Grant) -> None:
+        if grant.command:
+            failed = lambda reason: self._emit(CommandFailed(grant.name, reason))  # noqa: E731
+            run_command(self._reactor, grant.command, grant.name, failed)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:
         tls = self._tls(settings)

@@ -11,6 +11,7 @@ from bridge.accounts.login_view import without_view
 from bridge.check_state import look_at_state
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, ConfigError, PassThrough, from_flags, load
+from bridge.credentials.oauth2 import grants_of
 from bridge.credentials.proof import proof_of
 from bridge.credentials.vault_file import FileVault
 from bridge.maildrop.source import Source
@@ -103,7 +104,8 @@ async def state_of(
 async def mailbox_of(config: Config, reactor: Reactor, account: Account, password: Secret) -> AsyncIterator[Source]:
     """Nothing is connected yet: the first question does that."""
     given = Credentials(account.login, password, "USER", bearer=False)
-    proof = proof_of(account, given, FileVault.at(config.vault, reactor.seconds))
+    vault = FileVault.at(config.vault, reactor.seconds)
+    proof = proof_of(account, given, vault, grants_of(config, reactor, vault))
     source: Source = Opener(reactor, config.timeouts).source(account, proof)
     try:
         yield source

@@ -9,6 +9,7 @@ from cryptography import x509
 
 from bridge.config.devices import KEYS, as_seen_by, passwords_at_odds
 from bridge.config.notation import is_loopback
+from bridge.config.oauth2 import check_grants
 from bridge.config.offers import not_working
 from bridge.config.problems import WrongValue
 from bridge.config.values import Document, Endpoint, Listener, OwnAccount, PassThrough, Settings
@@ -57,6 +58,7 @@ def contradictions(document: Document) -> Iterator[Finding]:
     yield from _sources(document.account)
     yield from _devices(document.account)
     yield from _mechanisms(document)
+    yield from check_grants(document)
     if document.state is None:
         yield from _forgotten(document)
 

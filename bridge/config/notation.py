@@ -222,9 +222,11 @@ def parse_reference(text: str, base: Path) -> Reference:
             return Reference("env", name)
         case "file":
             return Reference("file", str(base / name))
+        case "oauth2":
+            return Reference("oauth2", check_name(name))
         case _:
             # What stands there may be the secret itself: it is not repeated.
-            raise WrongValue("it begins with none of vault:, file: and env:", write="vault:work")
+            raise WrongValue("it begins with none of vault:, file:, env: and oauth2:", write="vault:work")
 
 
 def check_device(text: str) -> str:

@@ -149,6 +149,7 @@ def _config(document: Document, base: Path) -> Config:
         listeners=document.listener,
         passthrough=document.passthrough,
         accounts=document.account,
+        oauth2=document.oauth2,
         state=state,
         accounts_directory=document.accounts,
         timeouts=document.timeouts,

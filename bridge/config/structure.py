@@ -34,6 +34,7 @@ from bridge.config.notation import (
     parse_state,
     parse_upstream,
 )
+from bridge.config.oauth2 import GRANT_KEYS, check_grant, check_scope
 from bridge.config.problems import WrongValue
 from bridge.config.values import (
     AccountsDirectory,
@@ -44,6 +45,7 @@ from bridge.config.values import (
     KeySource,
     Listener,
     Long,
+    OAuth2Grant,
     OwnAccount,
     OwnSource,
     PassThrough,
@@ -67,7 +69,7 @@ _Made = TypeVar("_Made")
 _LATER_KEYS = {
     "lock": "it is not in this version; several sessions at once are allowed; leave it out",
 }
-_HEADINGS = {OwnAccount: "account", OwnSource: "account.source", Device: "account.device"}
+_HEADINGS = {OAuth2Grant: "oauth2", OwnAccount: "account", OwnSource: "account.source", Device: "account.device"}
 _EXAMPLES = {
     "upstream": "imaps://imap.example.org",
     "certificate": "chain.pem",
@@ -295,6 +297,16 @@ def _login(value: Any, _: Any) -> str:
     return str(value)
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise WrongValue("this is a list of texts", remedy='write ["…", "…"]')
+    return tuple(value)
+
+
+def _checked(check: Callable[[str], str]) -> Callable[[Any, Any], str]:
+    return lambda value, _: check(_text(value, str))
+
+
 _SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"}
 _DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
     PassThrough: _as_its_upstream_is,
@@ -305,6 +317,7 @@ _CHECKS: dict[type[Any], Callable[[Any], Any]] = {
     Listener: check_listener,
     PassThrough: check_passthrough,
     OwnSource: check_settings,
+    OAuth2Grant: check_grant,
 }
 _SETTINGS: dict[str, Any] = {
     "trash": override(struct_hook=_mailbox),
@@ -320,6 +333,12 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "name": _NAME,
         "users": override(struct_hook=_users),
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
+    },
+    OAuth2Grant: {
+        **{key: override(struct_hook=_checked(check)) for key, check in GRANT_KEYS.items()},
+        "name": _NAME,
+        "scopes": override(struct_hook=lambda value, _: tuple(check_scope(one) for one in _texts(value))),
+        "command": override(struct_hook=lambda value, _: _texts(value)),
     },
     OwnSource: {**_SETTINGS, "name": _NAME, "login": override(struct_hook=_login)},
     OwnAccount: {"user": override(struct_hook=_login)},

@@ -16,6 +16,9 @@ Mechanism = Literal["SCRAM-SHA-256", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
 
 Delete = Literal["flag", "expunge", "trash", "archive", "hide", "keep"]
 
+ProviderName = Literal["google", "microsoft", "yahoo", "aol", "fastmail", "yandex", "mailru"]
+BearerMechanism = Literal["XOAUTH2", "OAUTHBEARER"]
+
 Positive = Annotated[int, "at least 1"]
 Long = Annotated[float, "a duration of years, where others lie within one"]
 Rest = Annotated[float, 'a duration up to ten minutes (S22); 0 where it is "off"']
@@ -130,7 +133,7 @@ class PassThrough(Settings):
 class Reference:
     """Where a secret is found; a file's path is absolute."""
 
-    kind: Literal["env", "file", "vault"]
+    kind: Literal["env", "file", "vault", "oauth2"]
     name: str
 
     def __str__(self) -> str:
@@ -180,6 +183,32 @@ class OwnAccount:
     scram: Keys | None = None
     device: tuple[Device, ...] = ()
     source: tuple[OwnSource, ...] = ()
+
+
+@frozen(kw_only=True)
+class OAuth2Grant:
+    """Somebody's consent, or an application's own right; a source names it by `secret = "oauth2:NAME"`.
+
+    What stands here instead of a preset's word (`config.presets`) is the owner's.
+    """
+
+    name: str
+    provider: ProviderName | None = None
+    grant: Literal["code", "device", "client", "service"] = "code"
+    client_id: str | None = None
+    client_secret: Reference | None = None
+    # A certificate instead of a secret (RFC 7523, section 2.2), with its key.
+    certificate: Path | None = None
+    private_key: Reference | None = None
+    service_account: Reference | None = None  # the JSON that Google made for it
+    tenant: str | None = None  # Microsoft's word for whose directory is asked
+    authorize: str | None = None
+    token: str | None = None
+    device: str | None = None
+    scopes: tuple[str, ...] = ()
+    redirect: str | None = None  # where the browser takes the answer
+    mechanism: BearerMechanism | None = None
+    command: tuple[str, ...] = ()  # is run with the name behind it, when consent is needed again
 
 
 @frozen(kw_only=True)
@@ -259,6 +288,7 @@ class Document:
     passthrough: tuple[PassThrough, ...] = ()
     accounts: AccountsDirectory = None
     account: tuple[OwnAccount, ...] = ()
+    oauth2: tuple[OAuth2Grant, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
@@ -277,6 +307,7 @@ class Config:
     passthrough: tuple[PassThrough, ...] = ()
     accounts: tuple[OwnAccount, ...] = ()
     accounts_directory: Path | None = None
+    oauth2: tuple[OAuth2Grant, ...] = ()
     state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

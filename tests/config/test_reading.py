@@ -15,6 +15,7 @@ from bridge.config import (
     Endpoint,
     Limits,
     Listener,
+    OAuth2Grant,
     OwnAccount,
     OwnSource,
     PassThrough,
@@ -322,7 +323,7 @@ def test_every_key_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     keys = {
         field.name
-        for table in (Listener, PassThrough, OwnAccount, Device, OwnSource, Timeouts, Limits, Pool)
+        for table in (Listener, PassThrough, OAuth2Grant, OwnAccount, Device, OwnSource, Timeouts, Limits, Pool)
         for field in attrs.fields(table)
     }
 
