@@ -55,6 +55,18 @@ def test_with_one_it_is_that_server_and_the_login_that_it_wants(tmp_path: Path) 
     assert account.source[0].login == "ann"
 
 
+def test_so_it_is_for_an_account_in_a_file_of_its_own(tmp_path: Path) -> None:
+    listener, account = FILE_TEXT.split("[[account]]")
+    (tmp_path / "accounts.d").mkdir()
+    (tmp_path / "accounts.d" / "ann.toml").write_text(f"[[account]]{account}")
+    file = written(tmp_path, f'accounts = "accounts.d"\n{listener}')
+
+    assert "popbridge try --pin popbridge.toml ann@example.org" in refused(file)
+    assert "ann.toml" in refused(file)
+    write_pin(tmp_path, ANN)
+    assert load(file).accounts[0].source[0].login == "ann"
+
+
 def test_a_pin_for_another_address_is_none_for_this(tmp_path: Path) -> None:
     write_pin(tmp_path, Pin("bob@example.org", "imaps://evil.example.com", "bob"))
 
