@@ -79,7 +79,7 @@ def write_pin(base: Path, pin: Pin) -> Path:
             file.write(_HEAD + "".join(entries))
             file.flush()
             os.fsync(file.fileno())
-            temporary.chmod(0o644)
+            temporary.chmod(0o644)  # like the configuration, for the user that the bridge runs as; no secret is in it
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
