@@ -5,8 +5,10 @@ pop3/                              POP3 on the wire, both halves of a conversati
 imap/                              IMAP on the wire: what we ask, what the server says
 maildrop/                          the model both banks share: listing, numbers, UIDLs, marks
 sasl                               the authentication exchanges, both roles
+passwords/                         what is kept of a password of our own, and how it is proved
 config, tls                        what the machine and its owner give us
 accounts/                          which login belongs to which upstream
+credentials/                       who proves what to whom
 postoffice/                        from an account to an open maildrop
 downstream/                        the bank where mail programs connect
 upstream/                          the bank where the mail lives

@@ -11,6 +11,7 @@ from bridge.check_pop3 import capabilities
 from bridge.check_secrets import check_secrets
 from bridge.check_state import look_at_state
 from bridge.config import Config, Endpoint, Listener, Settings, Upstream
+from bridge.config.offers import offered
 from bridge.credentials.vault_file import FileVault
 from bridge.maildrop.errors import Trouble
 from bridge.secret import Secret
@@ -88,7 +89,11 @@ async def _answers(entry: Settings, config: Config, reactor: Reactor, say: Say) 
         return False
     can = ", ".join(others) or "nothing more before the login"
     say(f"upstream {upstream}: answers; login by {', '.join(ways) or 'LOGIN'}; can {can}")
-    announced = {mechanism for listener in config.listeners for mechanism in listener.sasl}
+    announced = {
+        mechanism
+        for listener in config.listeners
+        for mechanism in offered(listener, config.passthrough, config.accounts)
+    }
     if announced & BEARER and not BEARER & set(ways):
         say('  it takes no OAuth2 tokens: with sasl = ["PLAIN", "LOGIN"] in the listener, none is offered to programs')
     return True

@@ -12,6 +12,7 @@ from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.check_pop3 import look as look_by_pop3
 from bridge.config import Config, Settings
+from bridge.credentials.oauth2 import grants_of
 from bridge.credentials.proof import Proof, proof_of
 from bridge.credentials.vault_file import FileVault
 from bridge.imap.quirks import ignore
@@ -57,7 +58,8 @@ async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes
 
 async def _checked(account: Account, config: Config, reactor: Reactor, say: Say, password: Secret | None) -> bool:
     given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
-    proof = proof_of(account, given, FileVault.at(config.vault, reactor.seconds))
+    vault = FileVault.at(config.vault, reactor.seconds)
+    proof = proof_of(account, given, vault, grants_of(config, reactor, vault))
     try:
         if account.settings.upstream.protocol == "pop3":
             return await look_by_pop3(account, config, reactor, say, proof)

@@ -8,13 +8,19 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bridge.check import check
+from bridge.commands.account import account
+from bridge.commands.authorise import authorise_command
+from bridge.commands.consents import consents
 from bridge.commands.opened import settings_of, state_of
+from bridge.commands.password import password_command
 from bridge.commands.running import password, run
 from bridge.commands.secret import secret
 from bridge.commands.status import status
 from bridge.commands.terminal import CommandRefused
+from bridge.commands.try_ import try_
 from bridge.commands.uidl import PASSWORD, uidl
 from bridge.config import Config, ConfigError, from_flags, load
+from bridge.credentials.vault_file import FileVault
 from bridge.demo.process import PASSWORD as DEMO_PASSWORD
 from bridge.demo.process import USER, DemoServer, DemoUnavailable
 from bridge.service import Bridge, Cannot
@@ -63,17 +69,21 @@ def check_command(
     run(lambda clock: check(settings, clock, click.echo, name, given))
 
 
+main.add_command(try_)
 main.add_command(uidl)
 main.add_command(secret)
+main.add_command(account)
+main.add_command(password_command)
+main.add_command(authorise_command)
 
 
 @main.command("status")
 @click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration file.")
 @click.option("--state", metavar="PLACE", help="Without a file: as for twistd popbridge.")
 def status_command(config: Path | None, state: str | None) -> None:
-    """What is remembered, which deletions wait for upstream, and whether a question waits for you.
+    """What is remembered, which deletions wait for upstream, and whether a question or a consent waits for you.
 
-    From the state file alone; the bridge may run meanwhile.
+    From the state file and the vault alone; the bridge may run meanwhile.
     """
     try:
         # Which server it was says the state file itself.
@@ -84,6 +94,7 @@ def status_command(config: Path | None, state: str | None) -> None:
     async def work(clock: Any) -> bool:
         async with state_of(settings, clock, missing="refuse") as store:
             await status(store, click.echo, clock.seconds())
+        await consents(settings.oauth2, FileVault.at(settings.vault, clock.seconds), click.echo, clock.seconds())
         return True
 
     run(work)

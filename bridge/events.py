@@ -33,6 +33,13 @@ class CertificateKept:
 
 
 @frozen
+class ApopWithheld:
+    """Some passwords are in the vault for APOP, and it is not offered all the same."""
+
+    reason: str
+
+
+@frozen
 class SessionOpened:
     session: SessionId
     peer: str
@@ -138,6 +145,31 @@ class StateTroubled:
 
 
 @frozen
+class ConsentWanted:
+    """No access token is to be had for this grant until a person has said yes again; nothing more is asked before."""
+
+    grant: str
+    reason: str
+
+
+@frozen
+class TokenDelayed:
+    """An authorization server gave no access token; none is asked for in the next `seconds`."""
+
+    grant: str
+    reason: str
+    seconds: float
+
+
+@frozen
+class CommandFailed:
+    """What the owner wants run when consent is wanted did not run well."""
+
+    grant: str
+    reason: str
+
+
+@frozen
 class UpstreamLost:
     """An upstream connection ended while it was needed."""
 
@@ -186,6 +218,7 @@ Event = (
     ListenerOpened
     | CertificateMade
     | CertificateKept
+    | ApopWithheld
     | SessionOpened
     | LoginSucceeded
     | LoginRefused
@@ -197,6 +230,9 @@ Event = (
     | MailboxRenumbered
     | MessageLooping
     | StateTroubled
+    | ConsentWanted
+    | TokenDelayed
+    | CommandFailed
     | UpstreamLost
     | SourceAway
     | QuirkMet

@@ -13,18 +13,36 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator, IReactorFromThreads
 
-from bridge.accounts.account import Account
+from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory
-from bridge.config import Certificate, Config, Endpoint, Listener
+from bridge.config import Certificate, Config, Endpoint, Listener, OAuth2Grant
+from bridge.config.offers import offered
+from bridge.credentials import hook
+from bridge.credentials.decoys import Decoys, DecoysUnusable, kept_key
+from bridge.credentials.hook import run_command
+from bridge.credentials.oauth2 import grants_of
+from bridge.credentials.passwords import Passwords, apop_name, without_apop
 from bridge.credentials.proof import proof_of
-from bridge.credentials.vault_file import FileVault
+from bridge.credentials.vault_file import FileVault, VaultFile
+from bridge.credentials.vault_key import key_place
+from bridge.credentials.workers import Workers
 from bridge.downstream import listener
 from bridge.downstream.listener import Sessions
 from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
 from bridge.downstream.throttle import Throttle
-from bridge.events import CertificateKept, CertificateMade, Emit, ListenerOpened, QuirkMet, WireTraced
+from bridge.events import (
+    ApopWithheld,
+    CertificateKept,
+    CertificateMade,
+    CommandFailed,
+    Emit,
+    ListenerOpened,
+    QuirkMet,
+    WireTraced,
+)
 from bridge.imap.quirks import Quirk
+from bridge.maildrop.errors import Trouble
 from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
@@ -48,7 +66,7 @@ IMPLEMENTATION = f"Popbridge-{__version__}"
 """CAPA's word for us (RFC 2449, section 6.9)."""
 
 
-class Reactor(connect.Reactor, IReactorFromThreads):
+class Reactor(connect.Reactor, hook.Reactor, IReactorFromThreads):
     """What the bridge needs of Twisted's."""
 
 
@@ -66,6 +84,8 @@ class Bridge(Service):
         self._pool = ConnectionPool(reactor, config.pool)
         budget = Budget(config.limits.read_ahead, config.limits.read_ahead_total)
         self._vault = FileVault.at(config.vault, reactor.seconds)
+        self._workers = Workers(reactor)
+        self._grants = grants_of(config, reactor, self._vault, emit, self._run_command)
         self._opener = Opener(reactor, config.timeouts, self._pool, budget)
         self._store: Store | None = None
         self._office: PostOffice | None = None
@@ -99,13 +119,16 @@ class Bridge(Service):
             quit_wait=timeouts.quit_wait,
             deletion_wait=timeouts.deletion_wait,
         )
+        directory = Directory(self._config.passthrough, self._config.accounts)
         logins = Logins(
-            Directory(self._config.passthrough, self._config.accounts),
+            directory,
             self._source,
             self._office,
             Throttle(self._reactor),
             self._reactor,
             login_wait=timeouts.login_wait,
+            passwords=self._passwords(directory.own) if directory.own else None,
+            offers_apop=bool(directory.own and not self._config.passthrough) and self._offers_apop(directory.own),
         )
         house = House(
             self._reactor, self._emit, logins, timeouts, self._config.limits, IMPLEMENTATION, self._config.trace
@@ -127,8 +150,33 @@ class Bridge(Service):
         if self._office is not None:
             self._office.stop()
         await self._pool.stop()
+        await self._grants.stop()
+        self._workers.stop()
         if self._store is not None:
             await self._store.close()
+
+    def _passwords(self, own: tuple[OwnLogin, ...]) -> Passwords:
+        state = self._config.state
+        try:
+            key = kept_key(state.parent if state is not None else self._config.base)
+        except DecoysUnusable as error:
+            self._stop_listening()
+            raise Cannot(str(error)) from None
+        return Passwords(self._reactor, self._workers, Decoys(key, own), self._vault)
+
+    def _offers_apop(self, own: tuple[OwnLogin, ...]) -> bool:
+        """Asked before the first client comes: what the greeting offers has to hold for everybody (S25)."""
+        vault = VaultFile(self._config.vault.file, key_place(self._config.vault.key))
+        try:
+            lacking = without_apop(own, vault.dates())
+            if not lacking:  # a vault whose key is lost has passwords that are worth nothing
+                vault.get(apop_name(own[0].passwords[0].hash))
+        except Trouble as trouble:
+            self._emit(ApopWithheld(str(trouble)))
+            return False
+        if 0 < len(lacking) < sum(len(one.passwords) for one in own):
+            self._emit(ApopWithheld(f"the vault has no password of {', '.join(lacking[:10])}"))
+        return not lacking
 
     def _opened_state(self) -> Store:
         if self._config.state is None:
@@ -151,8 +199,13 @@ class Bridge(Service):
         def on_quirk(quirk: Quirk) -> None:
             self._emit(QuirkMet(session, quirk.name))
 
-        proof = proof_of(account, given, self._vault)
+        proof = proof_of(account, given, self._vault, self._grants)
         return self._opener.source(account, proof, trace=trace if self._config.trace else None, on_quirk=on_quirk)
+
+    def _run_command(self, grant: OAuth2Grant) -> None:
+        if grant.command:
+            failed = lambda reason: self._emit(CommandFailed(grant.name, reason))  # noqa: E731
+            run_command(self._reactor, grant.command, grant.name, failed)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:
         tls = self._tls(settings)
@@ -162,7 +215,10 @@ class Bridge(Service):
                 # A certificate that nobody asked for is for pop3s alone: programs that see STLS use it, and refuse one
                 # they do not know.
                 offered = tls if implicit or settings.tls is not None else None
-                yield endpoint, Listening(offered, implicit, settings.cleartext, settings.sasl, nul)
+                yield endpoint, Listening(offered, implicit, settings.cleartext, self._mechanisms(settings), nul)
+
+    def _mechanisms(self, settings: Listener) -> tuple[str, ...]:
+        return offered(settings, self._config.passthrough, self._config.accounts)
 
     def _tls(self, settings: Listener) -> IOpenSSLServerConnectionCreator | None:
         if settings.tls is None and settings.pop3s is None:

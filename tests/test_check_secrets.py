@@ -26,9 +26,7 @@ class CheckSecretsTests(TestCase):
             OwnSource(upstream=UPSTREAM, name=name, login="ann", secret=reference)
             for name, reference in references.items()
         )
-        self.config = Config(
-            base=self.file.parent, listeners=(), accounts=(OwnAccount(user="ann", password="", source=sources),)
-        )
+        self.config = Config(base=self.file.parent, listeners=(), accounts=(OwnAccount(user="ann", source=sources),))
 
     async def said(self) -> tuple[bool, list[str]]:
         lines: list[str] = []

@@ -6,7 +6,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bridge.config import PassThrough
+from bridge.config import OAuth2Grant, PassThrough
+from bridge.config.presets import PRESETS
 from bridge.events import SessionClosed
 from bridge.maildrop.uidl import NAMED, parse_format
 from bridge.names import UidValidity
@@ -53,6 +54,17 @@ def test_every_key_of_an_account_is_explained() -> None:
     missing = [key.name for key in attrs.fields(PassThrough) if not re.search(rf"`{key.name}\b|\n{key.name} = ", pages)]
 
     assert missing == []
+
+
+def test_every_key_of_an_oauth2_grant_is_explained() -> None:
+    page = text_of("docs/oauth2.md")
+
+    assert [key.name for key in attrs.fields(OAuth2Grant) if f"{key.name} = " not in page] == []
+
+
+@pytest.mark.parametrize("provider", PRESETS)
+def test_every_provider_with_a_preset_is_named(provider: str) -> None:
+    assert provider in text_of("docs/oauth2.md").lower().replace(".", "")
 
 
 def test_every_field_of_the_session_line_is_explained() -> None:

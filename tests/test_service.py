@@ -9,9 +9,28 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 
-from bridge.config import Certificate, Config, Endpoint, Listener, PassThrough, SelfSigned, Upstream
-from bridge.events import CertificateMade, Event, ListenerOpened, QuirkMet, SessionClosed, WireTraced
+from bridge.config import (
+    Certificate,
+    Config,
+    Device,
+    Endpoint,
+    KeySource,
+    Listener,
+    OwnAccount,
+    OwnSource,
+    PassThrough,
+    Reference,
+    SelfSigned,
+    Upstream,
+    VaultSettings,
+)
+from bridge.credentials.passwords import apop_name
+from bridge.credentials.vault_file import VaultFile
+from bridge.credentials.vault_key import key_place
+from bridge.events import ApopWithheld, CertificateMade, Event, ListenerOpened, QuirkMet, SessionClosed, WireTraced
 from bridge.imap.quirks import Quirk
+from bridge.passwords.scrypt import Cost, make_hash
+from bridge.secret import Secret
 from bridge.service import IMPLEMENTATION, Bridge, Cannot, Reactor
 from tests.downstream import memory_upstream
 from tests.downstream.stage import HELLO, LOGIN, Client, FakeTcp
@@ -40,7 +59,9 @@ class Ground:
         self.events: list[Event] = []
         self.upstream = memory_upstream.Upstream(self.reactor, [HELLO])
         config = Config(
-            base=base, listeners=listeners, passthrough=(PassThrough(upstream=ELSEWHERE),), **{"state": None, **rest}
+            base=base,
+            listeners=listeners,
+            **{"passthrough": (PassThrough(upstream=ELSEWHERE),), "state": None, **rest},
         )
         self.bridge = Bridge(config, cast("Reactor", self.reactor), self.events.append)
 
@@ -232,3 +253,73 @@ def test_stopping_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Path) 
     ground.reactor.pump([2, 0])
 
     assert len(done) == 1
+
+
+# Accounts of the bridge's own.
+
+
+def with_account(folder: Path, *sealed: str, **config: Any) -> Ground:
+    """With one account of two passwords; those that are `sealed` are in the vault too."""
+    made = {name: make_hash(Secret(name.encode()), b"s" * 16, Cost(10, 1, 1)) for name in ("ann", "fax")}
+    settings = VaultSettings(file=folder / "popbridge.vault", key=KeySource("file", str(folder / "popbridge.key")))
+    vault = VaultFile(settings.file, key_place(settings.key))
+    for name in sealed:
+        vault.put(apop_name(made[name]), Secret(name.encode()), 0.0)
+    source = OwnSource(name="work", upstream=ELSEWHERE, login="ann", secret=Reference("env", "WORK"))
+    device = Device(name="fax", password=made["fax"])
+    account = OwnAccount(user="ann", password=made["ann"], device=(device,), source=(source,))
+    return Ground(folder, PLAIN, **{"accounts": (account,), "passthrough": (), "vault": settings, **config})
+
+
+def greeting(ground: Ground) -> bytes:
+    ground.start()
+    return ground.connect().heard
+
+
+def test_apop_is_offered_from_the_first_greeting_on_where_the_vault_has_every_password(tmp_path: Path) -> None:
+    ground = with_account(tmp_path, "ann", "fax")
+
+    assert b"@popbridge>" in greeting(ground)
+    assert not ground.told(ApopWithheld)
+
+
+@pytest.mark.parametrize(
+    ("sealed", "passthrough", "told"),
+    [
+        ((), (), []),
+        (("ann",), (), ["the vault has no password of ann (fax)"]),
+        (("ann", "fax"), (PassThrough(upstream=ELSEWHERE),), []),
+    ],
+)
+def test_where_apop_does_not_work_for_everybody_it_is_not_offered(
+    sealed: tuple[str, ...], passthrough: tuple[PassThrough, ...], told: list[str], tmp_path: Path
+) -> None:
+    ground = with_account(tmp_path, *sealed, passthrough=passthrough)
+
+    assert greeting(ground) == b"+OK Popbridge ready\r\n"
+    assert [event.reason for event in ground.told(ApopWithheld)] == told
+
+
+def test_where_the_vault_s_key_is_lost_apop_is_not_offered_and_the_owner_is_told(tmp_path: Path) -> None:
+    ground = with_account(tmp_path, "ann", "fax")
+    (tmp_path / "popbridge.key").unlink()
+
+    assert greeting(ground) == b"+OK Popbridge ready\r\n"
+    [told] = ground.told(ApopWithheld)
+    assert "key of the vault" in told.reason
+
+
+def test_where_the_key_to_decoys_cannot_be_kept_the_bridge_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "popbridge.decoys").write_bytes(b"cut")
+    ground = with_account(tmp_path)
+    ground.bridge.privilegedStartService()
+
+    with pytest.raises(Cannot, match=r"popbridge\.decoys .* remove it"):
+        ground.bridge.startService()
+    assert not ground.bridge.ports
+
+
+def test_a_bridge_without_accounts_keeps_no_key_to_decoys(tmp_path: Path) -> None:
+    Ground(tmp_path, PLAIN).start()
+
+    assert not list(tmp_path.iterdir())

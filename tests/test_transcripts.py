@@ -16,7 +16,11 @@ from tests.transcripts.player import Stage, play
 from tests.transcripts.script import Transcript, read
 
 _FOLDER = Path(__file__).parent / "transcripts"
-_ALL = {str(path.relative_to(_FOLDER).with_suffix("")): read(path) for path in sorted(_FOLDER.rglob("*.txt"))}
+_ALL = {
+    str(path.relative_to(_FOLDER).with_suffix("")): read(path)
+    for path in sorted(_FOLDER.rglob("*.txt"))
+    if path.parent.name != "providers"  # played in tests/upstream/test_providers.py: those servers are nobody's to run
+}
 _ALSO_DOVECOT = {name: transcript for name, transcript in _ALL.items() if transcript.also_dovecot}
 
 

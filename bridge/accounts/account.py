@@ -10,6 +10,8 @@ from bridge.maildrop.memory import Memory
 from bridge.maildrop.uidl import UidlFormat, parse_format, tag_of
 from bridge.maildrop.view import PLAIN, View
 from bridge.names import ALONE, AccountName, SourceKey, SourceName
+from bridge.passwords.scram import Keys
+from bridge.passwords.scrypt import PasswordHash
 
 
 @frozen
@@ -81,12 +83,24 @@ class Account:
 
 
 @frozen
+class OwnPassword:
+    """One of the passwords that open an account, and what it opens. `device`: whose it is, "" for the account's own."""
+
+    device: str
+    hash: PasswordHash
+    scram: Keys | None
+    sources: tuple[Account, ...]
+
+
+@frozen
 class OwnLogin:
     """A login of the bridge's own, which a password lets in that upstream never hears of; and what stands behind it."""
 
     user: str
-    password: str
+    passwords: "tuple[OwnPassword, ...]"
+    """At least one; all with the same salt and cost."""
     sources: tuple[Account, ...]
+    """As the account has them; each password may have them otherwise."""
     hides_copies: bool = False
     """Of a message that is in several sources only the first is shown."""
 

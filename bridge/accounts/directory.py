@@ -8,15 +8,17 @@ meets the login without its view, and so does the upstream server.
 A login of the bridge's own is found before any pattern, and by nothing but its name.
 """
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import quote
 
 from attrs import evolve
 
-from bridge.accounts.account import Account, OwnLogin, quoted
+from bridge.accounts.account import Account, OwnLogin, OwnPassword, quoted
 from bridge.accounts.login_view import parse_login, without_view
-from bridge.config import OwnAccount, OwnSource, PassThrough
+from bridge.config import Device, OwnAccount, OwnSource, PassThrough
+from bridge.config.devices import as_seen_by
 from bridge.maildrop.view import PLAIN, View
 from bridge.names import AccountName, SourceName
 
@@ -35,6 +37,11 @@ class Directory:
         self._own = {_folded(account.user): _own_login(account) for account in accounts}
         self._entries = tuple((_folded(_text(entry.users.encode())), entry) for entry in passthrough)
         self._found = lru_cache(maxsize=LOGINS)(self._find)
+
+    @property
+    def own(self) -> tuple[OwnLogin, ...]:
+        """The logins of the bridge's own."""
+        return tuple(self._own.values())
 
     def find(self, login: bytes) -> Account | OwnLogin | None:
         """`login` is UTF-8 or any other octets. Raises LoginNotAllowed."""
@@ -57,15 +64,30 @@ class Directory:
 
 
 def _own_login(account: OwnAccount) -> OwnLogin:
-    sources = [_source(account, source, first=place == 0) for place, source in enumerate(account.source)]
-    return OwnLogin(account.user, account.password, tuple(sources), account.duplicates == "hide")
+    sources = tuple(_sources(account))
+    passwords = [_of_device(account, device) for device in account.device]
+    if account.password is not None:
+        passwords.insert(0, OwnPassword("", account.password, account.scram, sources))
+    return OwnLogin(account.user, tuple(passwords), sources, account.duplicates == "hide")
 
 
-def _source(account: OwnAccount, source: OwnSource, *, first: bool) -> Account:
-    view = View(since=source.since, newest=source.newest, search=source.search)
+def _of_device(account: OwnAccount, device: Device) -> OwnPassword:
+    """Its numbers, and what it has deleted for itself, are its own."""
+    return OwnPassword(device.name, device.password, device.scram, tuple(_sources(account, device)))
+
+
+def _sources(account: OwnAccount, device: Device | None = None) -> Iterator[Account]:
+    for place, source in enumerate(account.source):
+        seen = as_seen_by(device, source) if device is not None else source
+        yield _source(account, seen, device.name if device is not None else "", first=place == 0)
+
+
+def _source(account: OwnAccount, source: OwnSource, device: str, *, first: bool) -> Account:
+    view = View(since=source.since, newest=source.newest, search=source.search, device=device)
     # No key of pass-through is without a blank, and no quoted name has one.
     name = AccountName(quoted(_folded(account.user).encode()))
-    return Account(source.login.encode(), name, source, view, source=SourceName(source.name), first=first)
+    viewer = View(device=device).viewer
+    return Account(source.login.encode(), name, source, view, viewer, source=SourceName(source.name), first=first)
 
 
 def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:

@@ -11,6 +11,7 @@ from bridge.accounts.login_view import without_view
 from bridge.check_state import look_at_state
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, ConfigError, PassThrough, from_flags, load
+from bridge.credentials.oauth2 import grants_of
 from bridge.credentials.proof import proof_of
 from bridge.credentials.vault_file import FileVault
 from bridge.maildrop.source import Source
@@ -120,7 +121,8 @@ async def mailbox_of(
 ) -> AsyncIterator[Source]:
     """Nothing is connected yet: the first question does that. `password`: None where the owner keeps one."""
     given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
-    proof = proof_of(account, given, FileVault.at(config.vault, reactor.seconds))
+    vault = FileVault.at(config.vault, reactor.seconds)
+    proof = proof_of(account, given, vault, grants_of(config, reactor, vault))
     source: Source = Opener(reactor, config.timeouts).source(account, proof)
     try:
         yield source

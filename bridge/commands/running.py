@@ -6,7 +6,8 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -79,13 +80,22 @@ def at_the_terminal(*, yes: bool) -> Terminal:
 def password(variable: str, prompt: str) -> Secret:
     """From the environment, for scripts, or typed; never from the command line, which everybody on the machine sees."""
     given = os.environ.get(variable)
-    return Secret((click.prompt(prompt, hide_input=True, err=True) if given is None else given).encode())
+    if given is None:
+        with _ctrl_c():
+            given = click.prompt(prompt, hide_input=True, err=True)
+    return Secret(given.encode())
 
 
 def _agrees(question: str) -> bool:
-    # The reactor's own Ctrl-C would be heard only after the answer.
+    with _ctrl_c():
+        return click.confirm(question)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """The reactor's own Ctrl-C would be heard only after the answer."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return click.confirm(question)
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -131,6 +131,10 @@ def wanted(config: Config) -> dict[str, list[str]]:
         for source in account.source:
             if source.secret.kind == "vault":
                 wants.setdefault(source.secret.name, []).append(f"{account.user}/{source.name}")
+    for grant in config.oauth2:
+        for reference in (grant.client_secret, grant.private_key, grant.service_account):
+            if reference is not None and reference.kind == "vault":
+                wants.setdefault(reference.name, []).append(f"oauth2 {grant.name}")
     return wants
 
 

@@ -3,14 +3,15 @@
 from bridge.config.problems import ConfigError, Problem
 from bridge.config.reading import from_flags, load
 from bridge.config.values import (
-    MECHANISMS,
     Certificate,
     Config,
+    Device,
     Endpoint,
     KeySource,
     Limits,
     Listener,
     Mechanism,
+    OAuth2Grant,
     OwnAccount,
     OwnSource,
     PassThrough,
@@ -24,15 +25,16 @@ from bridge.config.values import (
 )
 
 __all__ = [
-    "MECHANISMS",
     "Certificate",
     "Config",
     "ConfigError",
+    "Device",
     "Endpoint",
     "KeySource",
     "Limits",
     "Listener",
     "Mechanism",
+    "OAuth2Grant",
     "OwnAccount",
     "OwnSource",
     "PassThrough",

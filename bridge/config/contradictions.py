@@ -7,7 +7,10 @@ from typing import TypeVar
 import attrs
 from cryptography import x509
 
+from bridge.config.devices import KEYS, as_seen_by, passwords_at_odds
 from bridge.config.notation import is_loopback
+from bridge.config.oauth2 import check_grants
+from bridge.config.offers import not_working
 from bridge.config.problems import WrongValue
 from bridge.config.values import Document, Endpoint, Listener, OwnAccount, OwnSource, PassThrough, Settings
 from bridge.maildrop.uidl import UPSTREAM, parse_format, tag_of
@@ -20,7 +23,7 @@ Finding = tuple[KeyPath, WrongValue]
 def check_listener(listener: Listener) -> Listener:
     if listener.pop3 is None and listener.pop3s is None:
         raise WrongValue("this listener has no address", remedy='write pop3 = "127.0.0.1:1110" or pop3s = ":995"')
-    if len(set(listener.sasl)) < len(listener.sasl):
+    if listener.sasl is not None and len(set(listener.sasl)) < len(listener.sasl):
         raise WrongValue("a mechanism is named twice", remedy="name each once", key="sasl")
     return listener
 
@@ -45,7 +48,7 @@ def contradictions(document: Document) -> Iterator[Finding]:
     if not document.listener:
         remedy = 'add [[listener]] with pop3 = "127.0.0.1:1110"'
         yield ("listener",), WrongValue("nothing to listen on", remedy=remedy)
-    if not (document.passthrough or document.account):
+    if not (document.passthrough or document.account or document.accounts):
         remedy = 'add [[passthrough]] with upstream = "imaps://imap.example.org"'
         yield ("passthrough",), WrongValue("no upstream", remedy=remedy)
     yield from _shared_addresses(document.listener)
@@ -53,6 +56,9 @@ def contradictions(document: Document) -> Iterator[Finding]:
     yield from _one_name_for_two(document.passthrough)
     yield from _one_user_twice(document.account)
     yield from _sources(document)
+    yield from _devices(document.account)
+    yield from _mechanisms(document)
+    yield from check_grants(document)
     if document.state is None:
         yield from _forgotten(document)
 
@@ -235,6 +241,26 @@ def _beside(source: OwnSource, others: tuple[OwnSource, ...]) -> Iterator[tuple[
         yield "uidl", WrongValue(f"{error}, with the source's name before them", remedy="write a shorter template")
 
 
+def _devices(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
+    for index, account in enumerate(accounts):
+        for path, wrong in passwords_at_odds(account):
+            yield ("account", index, *path), wrong
+        for place, device in enumerate(account.device):
+            for source in account.source:
+                try:
+                    check_settings(as_seen_by(device, source))
+                except WrongValue as wrong:
+                    yield ("account", index, "device", place, *([wrong.key] if wrong.key else [])), wrong
+                    break
+
+
+def _mechanisms(document: Document) -> Iterator[Finding]:
+    for index, listener in enumerate(document.listener):
+        for name, why in not_working(listener, document.passthrough, document.account):
+            text = f"{name} {why}"
+            yield ("listener", index, "sasl"), WrongValue(text, remedy=f"leave {name} out")
+
+
 def _forgotten(document: Document) -> Iterator[Finding]:
     """What would be a promise for no longer than the process lives."""
     entries: list[tuple[KeyPath, Settings]] = [
@@ -242,6 +268,12 @@ def _forgotten(document: Document) -> Iterator[Finding]:
     ]
     for index, account in enumerate(document.account):
         entries += [(("account", index, "source", place), source) for place, source in enumerate(account.source)]
+        entries += [
+            (("account", index, "device", place), as_seen_by(device, source))
+            for place, device in enumerate(account.device)
+            for source in account.source
+            if any(getattr(device, key) is not None for key in KEYS)
+        ]
     for path, entry in entries:
         for key in _remembering(entry):
             text = f'what {key} asks for has to be remembered, but state = "memory:" forgets it when the bridge ends'

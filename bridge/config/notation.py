@@ -29,7 +29,6 @@ LONGEST_REST = 600.0
 A_CENTURY = 100 * A_YEAR
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HASH = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=8,p=([1-4])\$[\w+/]{16,64}\$[\w+/]{43}")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -62,7 +61,8 @@ def parse_upstream(text: str) -> Upstream:
     scheme, separator, rest = text.strip().partition("://")
     if text.strip() == "auto":
         raise WrongValue(
-            'pass-through never searches for a server by itself ("auto")', write="imaps://imap.example.org"
+            'pass-through never searches for a server by itself ("auto")',
+            remedy='write upstream = "imaps://…" as `popbridge try you@example.org` finds it',
         )
     if not separator:
         raise WrongValue(f"{'it' if '@' in text else _shown(text)} is not a URL", write=f"imaps://{_host_guess(text)}")
@@ -222,14 +222,15 @@ def parse_reference(text: str, base: Path) -> Reference:
             return Reference("env", name)
         case "file":
             return Reference("file", str(base / name))
+        case "oauth2":
+            return Reference("oauth2", check_name(name))
         case _:
             # What stands there may be the secret itself: it is not repeated.
-            raise WrongValue("it begins with none of vault:, file: and env:", write="vault:work")
+            raise WrongValue("it begins with none of vault:, file:, env: and oauth2:", write="vault:work")
 
 
-def check_hash(text: str) -> str:
-    """A password as `popbridge password` prints it. Bounded, so that no entry makes a login take gigabytes."""
-    given = _HASH.fullmatch(text)
-    if given is None or not 10 <= int(given[1]) <= 18:
-        raise WrongValue("this is no password hash", remedy="write what `popbridge password` prints")
+def check_device(text: str) -> str:
+    """As in a login's view (`accounts.login_view`)."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", text):
+        raise WrongValue("a device's name has 1 to 32 letters, digits, dots, _ and -", write="scanner")
     return text

@@ -16,12 +16,12 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """Everything found wrong at once; `source` is the file's name, empty for flags."""
+    """Everything found wrong at once; `source` is the file's name, empty for flags. `more`: the same of other files."""
 
-    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], source: str = "", more: "Sequence[ConfigError]" = ()) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: p.line or 0))
         self.source = source
-        super().__init__("\n".join(self._shown(problem) for problem in self.problems))
+        super().__init__("\n".join([*map(self._shown, self.problems), *map(str, more)]))
 
     def _shown(self, problem: Problem) -> str:
         line = "" if problem.line is None else f"line {problem.line}"

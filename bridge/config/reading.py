@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve, frozen
+
+from bridge.config.accounts_directory import account_files
 from bridge.config.contradictions import Finding, KeyPath
 from bridge.config.notation import parse_state
 from bridge.config.problems import ConfigError, Problem, WrongValue
@@ -24,9 +27,31 @@ _FLAGS_FOR = {
 _KEY_OF_LINE = re.compile(r"\s*([\w.-]+)\s*=")
 
 
+@frozen
+class _File:
+    """A file as it was read, and which of all [[account]] entries is its first."""
+
+    name: str
+    tables: dict[str, Any]
+    lines: dict[KeyPath, int]
+    first: int = 0
+
+
 def load(path: Path) -> Config:
     """Raises ConfigError, which names every mistake in the file with its line."""
-    name = path.name
+    main = _read(path, path.name)
+    base = path.absolute().parent
+    others: list[_File] = []
+    try:
+        others = _others(main, base)
+        accounts = [entry for file in (main, *others) for entry in file.tables.get("account", ())]
+        whole = {**main.tables, "account": accounts} if others else main.tables
+        return _config(structure(whole, base), base)
+    except Rejected as rejected:
+        raise _error(rejected, main, others) from None
+
+
+def _read(path: Path, name: str) -> _File:
     try:
         text = path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
     except OSError as error:
@@ -39,12 +64,43 @@ def load(path: Path) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(str(error), text)], name) from None
-    base = path.absolute().parent
+    return _File(name, tables, find_lines(text))
+
+
+def _others(main: _File, base: Path) -> list[_File]:
+    """The files in the directory that `accounts` names."""
+    directory, here = main.tables.get("accounts"), main.tables.get("account", [])
+    if not isinstance(directory, str) or not isinstance(here, list):
+        return []  # told by `structure`
     try:
-        return _config(structure(tables, base), base)
-    except Rejected as rejected:
-        lines = find_lines(text)
-        raise ConfigError([_file_problem(finding, lines) for finding in rejected.findings], name) from None
+        paths = account_files(base / directory)
+    except WrongValue as wrong:
+        raise Rejected([(("accounts",), wrong)]) from None
+    files: list[_File] = []
+    first = len(here)
+    for path in paths:
+        file = evolve(_read(path, f"{directory}/{path.name}"), first=first)
+        entries = file.tables.get("account")
+        if list(file.tables) != ["account"] or not isinstance(entries, list):
+            text = f"{file.name} holds something else than [[account]] entries"
+            raise Rejected([(("accounts",), WrongValue(text, remedy="move that to the main file"))])
+        first += len(entries)
+        files.append(file)
+    return files
+
+
+def _error(rejected: Rejected, main: _File, others: list[_File]) -> ConfigError:
+    """Where there are several files, those that hold a mistake are told one after the other."""
+    problems: dict[str, list[Problem]] = {}
+    for path, wrong in rejected.findings:
+        file = main
+        match path:
+            case ("account", int(index), *rest) if others and index >= others[0].first:
+                file = next(other for other in reversed(others) if index >= other.first)
+                path = ("account", index - file.first, *rest)  # noqa: PLW2901  # as it is in that file
+        problems.setdefault(file.name, []).append(_file_problem((path, wrong), file.lines))
+    (name, first), *more = problems.items()
+    return ConfigError(first, name, [ConfigError(others, name) for name, others in more])
 
 
 def from_flags(
@@ -93,7 +149,9 @@ def _config(document: Document, base: Path) -> Config:
         listeners=document.listener,
         passthrough=document.passthrough,
         accounts=document.account,
+        oauth2=document.oauth2,
         state=state,
+        accounts_directory=document.accounts,
         timeouts=document.timeouts,
         limits=document.limits,
         pool=document.pool,

@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -21,9 +21,10 @@ from bridge.config.contradictions import (
     check_settings,
     contradictions,
 )
+from bridge.config.discovered import with_pins
 from bridge.config.notation import (
     A_CENTURY,
-    check_hash,
+    check_device,
     check_login_template,
     check_name,
     parse_duration,
@@ -34,14 +35,18 @@ from bridge.config.notation import (
     parse_state,
     parse_upstream,
 )
+from bridge.config.oauth2 import GRANT_KEYS, check_grant, check_scope
 from bridge.config.problems import WrongValue
 from bridge.config.values import (
+    AccountsDirectory,
     Certificate,
+    Device,
     Document,
     Endpoint,
     KeySource,
     Listener,
     Long,
+    OAuth2Grant,
     OwnAccount,
     OwnSource,
     PassThrough,
@@ -57,11 +62,15 @@ from bridge.config.values import (
 from bridge.config.vault_notation import parse_key_source, parse_vault_file
 from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import UPSTREAM, parse_format
+from bridge.passwords.scram import Keys, parse_keys
+from bridge.passwords.scrypt import PasswordHash, parse_hash
+
+_Made = TypeVar("_Made")
 
 _LATER_KEYS = {
     "lock": "it is not in this version; several sessions at once are allowed; leave it out",
 }
-_HEADINGS = {OwnAccount: "account", OwnSource: "account.source"}
+_HEADINGS = {OAuth2Grant: "oauth2", OwnAccount: "account", OwnSource: "account.source", Device: "account.device"}
 _EXAMPLES = {
     "upstream": "imaps://imap.example.org",
     "certificate": "chain.pem",
@@ -90,11 +99,12 @@ class Rejected(Exception):
 
 def structure(tables: dict[str, Any], base: Path) -> Document:
     """Relative paths are taken from `base`. Raises Rejected."""
+    tables, unpinned = with_pins(tables, base)
     try:
         document = _converter(base).structure(tables, Document)
     except (cattrs.BaseValidationError, WrongValue) as error:
-        raise Rejected(_findings(error, ())) from None
-    if findings := tuple(contradictions(document)):
+        raise Rejected((*unpinned, *_findings(error, ()))) from None
+    if findings := (*unpinned, *contradictions(document)):
         raise Rejected(findings)
     return document
 
@@ -120,7 +130,12 @@ def _converter(base: Path) -> cattrs.Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _truth)
     converter.register_structure_hook(float, lambda value, _: parse_duration(value))
+    converter.register_structure_hook_func(
+        lambda kind: kind == AccountsDirectory, lambda value, _: base / _text(value, str)
+    )
     converter.register_structure_hook(Path, lambda value, _: _file(value, base))
+    converter.register_structure_hook(PasswordHash, lambda value, _: _made_by_us(parse_hash, value))
+    converter.register_structure_hook(Keys, lambda value, _: _made_by_us(parse_keys, value))
     converter.register_structure_hook(Endpoint, lambda value, _: parse_endpoint(_as_address(value)))
     converter.register_structure_hook(Reference, lambda value, _: parse_reference(_text(value, str), base))
     converter.register_structure_hook(Upstream, lambda value, _: parse_upstream(_text(value, str)))
@@ -226,6 +241,14 @@ def _listener_tls(value: Any, converter: cattrs.Converter) -> Certificate | Self
     return converter.structure(value, Certificate)
 
 
+def _made_by_us(parse: Callable[[str], _Made], value: Any) -> _Made:
+    """What is wrong with it is said without repeating it."""
+    try:
+        return parse(_text(value, str))
+    except ValueError as error:
+        raise WrongValue(str(error), remedy="write what `popbridge password` prints") from None
+
+
 def _users(value: Any, _: Any) -> str:
     if not _text(value, str).strip():
         raise WrongValue("an empty pattern fits no login", write="*")
@@ -282,6 +305,16 @@ def _header_name(value: Any, _: Any) -> str:
     return str(value)
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise WrongValue("this is a list of texts", remedy='write ["…", "…"]')
+    return tuple(value)
+
+
+def _checked(check: Callable[[str], str]) -> Callable[[Any, Any], str]:
+    return lambda value, _: check(_text(value, str))
+
+
 _SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"} | {"unavailable", "origin_header"}
 _DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
     PassThrough: _as_its_upstream_is,
@@ -292,6 +325,7 @@ _CHECKS: dict[type[Any], Callable[[Any], Any]] = {
     Listener: check_listener,
     PassThrough: check_passthrough,
     OwnSource: check_settings,
+    OAuth2Grant: check_grant,
 }
 _SETTINGS: dict[str, Any] = {
     "trash": override(struct_hook=_mailbox),
@@ -308,15 +342,22 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "users": override(struct_hook=_users),
         "login": override(struct_hook=lambda value, _: check_login_template(_text(value, str))),
     },
+    OAuth2Grant: {
+        **{key: override(struct_hook=_checked(check)) for key, check in GRANT_KEYS.items()},
+        "name": _NAME,
+        "scopes": override(struct_hook=lambda value, _: tuple(check_scope(one) for one in _texts(value))),
+        "command": override(struct_hook=lambda value, _: _texts(value)),
+    },
     OwnSource: {
         **_SETTINGS,
         "name": _NAME,
         "login": override(struct_hook=_login),
         "origin_header": override(struct_hook=_header_name),
     },
-    OwnAccount: {
-        "user": override(struct_hook=_login),
-        "password": override(struct_hook=lambda value, _: check_hash(_text(value, str))),
+    OwnAccount: {"user": override(struct_hook=_login)},
+    Device: {
+        "name": override(struct_hook=lambda value, _: check_device(_text(value, str))),
+        **{key: _SETTINGS[key] for key in ("trash", "archive", "search")},
     },
 }
 

@@ -9,14 +9,20 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-Mechanism = Literal["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
-MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
+from bridge.passwords.scram import Keys
+from bridge.passwords.scrypt import PasswordHash
+
+Mechanism = Literal["SCRAM-SHA-256", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"]
 
 Delete = Literal["flag", "expunge", "trash", "archive", "hide", "keep"]
+
+ProviderName = Literal["google", "microsoft", "yahoo", "aol", "fastmail", "yandex", "mailru"]
+BearerMechanism = Literal["XOAUTH2", "OAUTHBEARER"]
 
 Positive = Annotated[int, "at least 1"]
 Long = Annotated[float, "a duration of years, where others lie within one"]
 Rest = Annotated[float, 'a duration up to ten minutes (S22); 0 where it is "off"']
+AccountsDirectory = Annotated[Path | None, "whose *.toml files hold more [[account]] entries"]
 StateFile = Annotated[Path | None, 'where "sqlite:FILE" keeps what must survive a restart; None for "memory:"']
 
 
@@ -55,7 +61,7 @@ class Listener:
     tls: Certificate | SelfSigned | None = None
     cleartext: bool = False  # clear-text passwords from other machines (S26)
     nul: Literal["keep", "replace"] = "keep"  # S11
-    sasl: tuple[Mechanism, ...] = MECHANISMS
+    sasl: tuple[Mechanism, ...] | None = None  # of those that work for every login; None: all of them
 
 
 @frozen
@@ -127,7 +133,7 @@ class PassThrough(Settings):
 class Reference:
     """Where a secret is found; a file's path is absolute."""
 
-    kind: Literal["env", "file", "vault"]
+    kind: Literal["env", "file", "vault", "oauth2"]
     name: str
 
     def __str__(self) -> str:
@@ -149,13 +155,63 @@ class OwnSource(Settings):
 
 
 @frozen(kw_only=True)
+class Device:
+    """One more password to an account, to be taken away alone; what is None is as the account's sources have it.
+
+    Its `name` is also what its own memory is kept under: what it has deleted under "keep", its numbers.
+    """
+
+    name: str
+    password: PasswordHash
+    scram: Keys | None = None
+    delete: Delete | None = None  # with it trash, archive, after and purge are what stands here, and nothing else
+    trash: str | None = None
+    archive: str | None = None
+    after: Long | None = None
+    purge: Long | None = None
+    seen: Literal["never", "retrieved", "deleted"] | None = None
+    since: Long | None = None
+    newest: Positive | None = None
+    search: str | None = None
+    max_deletions: int | None = None
+
+
+@frozen(kw_only=True)
 class OwnAccount:
-    """A login of the bridge's own. `password` is a hash, as `popbridge password` prints it."""
+    """A login of the bridge's own, with a password, or several, each of a device. `popbridge password` prints them."""
 
     user: str
-    password: str
+    password: PasswordHash | None = None
+    scram: Keys | None = None
+    device: tuple[Device, ...] = ()
     source: tuple[OwnSource, ...] = ()
     duplicates: Literal["show", "hide"] = "show"  # of one message in several sources
+
+
+@frozen(kw_only=True)
+class OAuth2Grant:
+    """Somebody's consent, or an application's own right; a source names it by `secret = "oauth2:NAME"`.
+
+    What stands here instead of a preset's word (`config.presets`) is the owner's.
+    """
+
+    name: str
+    provider: ProviderName | None = None
+    grant: Literal["code", "device", "client", "service"] = "code"
+    client_id: str | None = None
+    client_secret: Reference | None = None
+    # A certificate instead of a secret (RFC 7523, section 2.2), with its key.
+    certificate: Path | None = None
+    private_key: Reference | None = None
+    service_account: Reference | None = None  # the JSON that Google made for it
+    tenant: str | None = None  # Microsoft's word for whose directory is asked
+    authorize: str | None = None
+    token: str | None = None
+    device: str | None = None
+    scopes: tuple[str, ...] = ()
+    redirect: str | None = None  # where the browser takes the answer
+    mechanism: BearerMechanism | None = None
+    command: tuple[str, ...] = ()  # is run with the name behind it, when consent is needed again
 
 
 @frozen(kw_only=True)
@@ -233,7 +289,9 @@ class Document:
     trace: bool = False
     listener: tuple[Listener, ...] = ()
     passthrough: tuple[PassThrough, ...] = ()
+    accounts: AccountsDirectory = None
     account: tuple[OwnAccount, ...] = ()
+    oauth2: tuple[OAuth2Grant, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     pool: Pool = Pool()
@@ -251,6 +309,8 @@ class Config:
     listeners: tuple[Listener, ...]
     passthrough: tuple[PassThrough, ...] = ()
     accounts: tuple[OwnAccount, ...] = ()
+    accounts_directory: Path | None = None
+    oauth2: tuple[OAuth2Grant, ...] = ()
     state: Path | None = None
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from bridge.accounts.account import Account
 from bridge.config import OwnSource, Reference
+from bridge.credentials.oauth2 import Grants
 from bridge.credentials.references import resolve
 from bridge.credentials.vault import Vault
 from bridge.maildrop.errors import CredentialsRefused, Trouble, UpstreamUnsuitable
@@ -91,9 +92,11 @@ class Kept:
         )
 
 
-def proof_of(account: Account, given: Credentials | None, vault: Vault) -> Proof:
+def proof_of(account: Account, given: Credentials | None, vault: Vault, grants: Grants) -> Proof:
     """`given`: what the client, or the owner at the terminal, says for himself; a source of ours has its own secret."""
     match account.settings:
+        case OwnSource(secret=Reference(kind="oauth2", name=grant)):
+            return grants.proof(grant, account)
         case OwnSource(secret=reference):
             return Kept(account, reference, vault)
         case _ if given is not None:

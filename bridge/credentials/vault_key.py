@@ -13,10 +13,9 @@ from typing import Protocol
 from attrs import field, frozen
 
 from bridge.config import KeySource
-from bridge.credentials.private_file import make_private
 from bridge.credentials.sealing import Keys, read_keys, write_keys
 from bridge.credentials.vault import VaultLocked
-from bridge.state.migrate import sync
+from bridge.credentials.whole_file import write_over
 
 _LONGEST = 4096
 """Octets: a handful of keys and a comment."""
@@ -69,15 +68,9 @@ class KeyFile:
             raise _unreadable(self.path, error) from None
 
     def write(self, keys: Keys) -> None:
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            part.unlink(missing_ok=True)
-            with os.fdopen(make_private(part), "wb") as file:
-                file.write(_COMMENT + write_keys(keys).reveal())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-            sync(self.path.parent)
+            # A link stays one, and no old key is left where it leads.
+            write_over(self.path.resolve(), _COMMENT + write_keys(keys).reveal())
         except OSError as error:
             raise VaultLocked(f"the vault's key file {self.path} cannot be written: {error.strerror}") from None
 

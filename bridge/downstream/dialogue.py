@@ -5,6 +5,7 @@ order and asks for nothing more until the answer before is complete.
 """
 
 from collections.abc import Coroutine, Iterator
+from secrets import token_urlsafe
 from typing import Any, Protocol, assert_never
 
 from attrs import frozen
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from bridge import sasl
+from bridge.credentials.passwords import Evidence
 from bridge.downstream.delivery import Line
 from bridge.downstream.login import Logins
 from bridge.downstream.refusals import refused, refused_login
@@ -26,6 +28,9 @@ from bridge.maildrop.errors import (
     Trouble,
 )
 from bridge.names import SessionId
+from bridge.passwords import scram
+from bridge.passwords.apop import Digest
+from bridge.passwords.scram import Claim, ScramError
 from bridge.pop3 import commands
 from bridge.pop3.commands import decode_initial
 from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
@@ -91,14 +96,18 @@ class Dialogue:
         self._emit = emit
         self._rules = rules
         self._retrieval: Retrieval | None = None  # from the login on
-        self._exchange: sasl.ServerExchange | None = None
+        self._exchange: sasl.ServerExchange | scram.Exchange | None = None
         self._after_challenge = b""
+        self._own_name = ""
+        self._let_in: LoginSucceeded | None = None  # behind the client's answer to the last challenge
         self._refusals = 0
 
     @property
     def login(self) -> str | None:
-        """Who logged in; None before."""
-        return self.visit.user if self.visit is not None else None
+        """Who logged in, as it is said upstream or, of an account of the bridge's own, here; None before."""
+        if self.visit is None:
+            return None
+        return self._own_name or self.visit.user
 
     def answer(self, request: Request) -> Answer:
         try:
@@ -115,6 +124,7 @@ class Dialogue:
             case Refused(text, code, fatal):
                 self._exchange = None
                 self._after_challenge = b""
+                self._withdraw()
                 self.over = fatal
                 return err(text, code)
             case commands.Capa():
@@ -146,9 +156,14 @@ class Dialogue:
             case commands.Auth(None):
                 return multiline("mechanisms", [name.encode("ascii") for name in self._server.mechanisms])
             case commands.Auth(str(mechanism), initial):
-                self._exchange = sasl.start(mechanism)
+                self._exchange = self._started(mechanism)
                 return self._step(decode_initial(initial) if initial is not None else None)
-            case SaslResponse(octets) if self._after_challenge:
+            case commands.Apop(name, digest):
+                assert self._server.timestamp is not None, "the table lets APOP through where it was offered only"
+                return self._log_in(Digest(name, self._server.timestamp, digest))
+            case SaslResponse() if self._let_in is not None:
+                return self._enter(self._let_in)
+            case SaslResponse() if self._after_challenge:
                 return self._take_after_challenge()
             case SaslCancelled() if self._after_challenge:
                 return self._take_after_challenge()
@@ -156,24 +171,33 @@ class Dialogue:
                 return self._step(octets)
             case SaslCancelled():
                 self._exchange = None
+                self._withdraw()
                 return err("authentication cancelled")
             case _:
                 return err("log in first")
+
+    def _started(self, mechanism: str) -> sasl.ServerExchange | scram.Exchange:
+        if mechanism == scram.MECHANISM:
+            return scram.Exchange(token_urlsafe(24).encode("ascii"), self._logins.scram_keys)
+        return sasl.start(mechanism)
 
     def _step(self, response: Secret | None) -> Answer:
         assert self._exchange is not None
         try:
             outcome = self._exchange.step(response.reveal() if response is not None else None)
-        except SaslError as error:
+        except (SaslError, ScramError) as error:
             self._exchange = None
             return self._refuse_at_once(str(error))
         match outcome:
-            case Challenge(octets):
+            case Challenge(octets) | bytes(octets):
                 self._server.expect_response()
                 return continuation(octets)
             case Credentials():
                 self._exchange = None
                 return self._checked(outcome)
+            case Claim():
+                self._exchange = None
+                return self._log_in(outcome)
             case _:
                 assert_never(outcome)
 
@@ -189,32 +213,50 @@ class Dialogue:
         self._count_refusal()
         return err(text, ResponseCode.AUTH)
 
-    async def _log_in(self, credentials: Credentials) -> "bytes | Cut":
+    async def _log_in(self, evidence: Evidence) -> "bytes | Cut":
         try:
-            visit = await self._logins.log_in(self._connection.address, credentials, self._session)
+            opened = await self._logins.log_in(self._connection.address, evidence, self._session)
         except Trouble as trouble:
-            reply = self._login_refused(credentials, trouble)
+            reply = self._login_refused(evidence, trouble)
             if isinstance(trouble, CredentialsRefused | LoginsSlowed):
                 await deferLater(self._clock, self._rules.refused_delay)  # so that guessing takes its time (S23)
             return reply
-        self.visit = visit
+        self.visit, drop = opened.visit, opened.visit.maildrop
+        name = f"{_shown(evidence)} ({opened.device})" if opened.device else _shown(evidence)
+        self._own_name = name if opened.device is not None else ""
+        succeeded = LoginSucceeded(self._session, name, evidence.mechanism, drop.count, drop.octets)
+        if not opened.farewell:
+            return self._enter(succeeded)
+        self._let_in = succeeded
+        self._server.expect_response()
+        return continuation(opened.farewell)
+
+    def _enter(self, succeeded: LoginSucceeded) -> bytes:
+        assert self.visit is not None
+        self._let_in = None
         self._retrieval = Retrieval(
-            self._session, self, self._connection, self._server, visit, self._emit, self._rules.nul
+            self._session, self, self._connection, self._server, self.visit, self._emit, self._rules.nul
         )
         self._server.log_in_succeeded()
-        drop = visit.maildrop
-        self._emit(LoginSucceeded(self._session, _shown(credentials), credentials.mechanism, drop.count, drop.octets))
-        return ok(f"logged in, {_messages(drop.count)} ({drop.octets} octets)")
+        self._emit(succeeded)
+        return ok(f"logged in, {_messages(succeeded.messages)} ({succeeded.octets} octets)")
 
-    def _login_refused(self, credentials: Credentials, trouble: Trouble) -> bytes:
+    def _withdraw(self) -> None:
+        """The client did not answer the last challenge as one that wants in: it may not trust us."""
+        if self._let_in is not None and self.visit is not None:
+            self.visit.leave()
+            self.visit = self._let_in = None
+            self._server.log_in_failed()
+
+    def _login_refused(self, evidence: Evidence, trouble: Trouble) -> bytes:
         reason = f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)
-        self._emit(LoginRefused(self._session, _shown(credentials), credentials.mechanism, reason, trouble.temporary))
+        self._emit(LoginRefused(self._session, _shown(evidence), evidence.mechanism, reason, trouble.temporary))
         self._server.log_in_failed()
         reply = refused_login(trouble)
         if isinstance(trouble, CredentialsRefused | LoginsSlowed):
             self._count_refusal()
         if isinstance(trouble, CredentialsRefused):
-            challenge = sasl.failure_challenge(credentials.mechanism)
+            challenge = sasl.failure_challenge(evidence.mechanism)
             if challenge is not None and not self.over:
                 self._after_challenge = reply
                 self._server.expect_response()
@@ -307,8 +349,8 @@ def _messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
 
 
-def _shown(credentials: Credentials) -> str:
-    return credentials.login.decode("utf-8", "replace")
+def _shown(evidence: Evidence) -> str:
+    return evidence.login.decode("utf-8", "replace")
 
 
 def _reason(trouble: Trouble) -> str:

@@ -1,5 +1,6 @@
 """A login, read as a sentence: find the account, wait your turn, open its mailbox, all within the time allowed."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Protocol
@@ -13,13 +14,14 @@ from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account, OwnLogin, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
-from bridge.credentials.passwords import fits
+from bridge.credentials.passwords import Evidence, Passwords, Proved
 from bridge.downstream.at_once import Over, begin
 from bridge.downstream.crowd import Crowd
 from bridge.downstream.throttle import Standing, Throttle, network_of
 from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUnavailable
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
+from bridge.passwords.scram import Keys, ScramError
 from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.opening import Opening, PostOffice
 from bridge.postoffice.together import NotInTime
@@ -43,8 +45,19 @@ class _Trial:
     address: str
     name: str
     found: Account | OwnLogin | CredentialsRefused
-    credentials: Credentials
+    evidence: Evidence
     session: SessionId
+
+
+@frozen
+class Opened:
+    """`device`: whose password it was, "" the account's own, None where it was upstream's. `farewell`: what proves the
+    bridge to the client, to be sent before it is let in; b"" for nothing.
+    """
+
+    visit: Visit | Gathering
+    device: str | None = None
+    farewell: bytes = b""
 
 
 class Logins:
@@ -59,7 +72,14 @@ class Logins:
         clock: IReactorTime,
         *,
         login_wait: float,
+        passwords: Passwords | None = None,
+        offers_apop: bool = False,
     ) -> None:
+        """`passwords`: of the accounts of the bridge's own; None where there are none.
+
+        `offers_apop`: the vault has the password of every login there is.
+        """
+        self.offers_apop = offers_apop
         self._directory = directory
         self._make_source = make_source
         self._office = office
@@ -67,13 +87,21 @@ class Logins:
         self._crowd = Crowd()
         self._clock = clock
         self._login_wait = login_wait
+        self._passwords = passwords
 
-    async def log_in(self, address: str, credentials: Credentials, session: SessionId) -> Visit | Gathering:
+    def scram_keys(self, login: bytes) -> Keys:
+        """Whose salt this login is told, whether it is somebody's or not. Raises ScramError where there is none."""
+        if self._passwords is None:
+            raise ScramError("SCRAM is not available here")
+        found = self._find(login)
+        return self._passwords.scram_keys(found if isinstance(found, OwnLogin) else None, login)
+
+    async def log_in(self, address: str, evidence: Evidence, session: SessionId) -> Opened:
         """An open maildrop, or a Trouble."""
-        found = self._find(credentials.login)
+        found = self._find(evidence.login)
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
-        name = folded(credentials.login) if isinstance(found, CredentialsRefused) else found.guessed
-        trial = _Trial(address, name, found, credentials, session)
+        name = folded(evidence.login) if isinstance(found, CredentialsRefused) else found.guessed
+        trial = _Trial(address, name, found, evidence, session)
         opening = begin(self._open_in_turn(trial))
         if isinstance(opening, Over):
             return opening.result
@@ -93,7 +121,7 @@ class Logins:
             return CredentialsRefused(str(error))
         return account or CredentialsRefused("no account takes this login")
 
-    async def _open_in_turn(self, trial: _Trial) -> Visit | Gathering:
+    async def _open_in_turn(self, trial: _Trial) -> Opened:
         """How a try is met is looked at again when its place is free:
 
         of many sent at once, those behind the first failures are no longer welcome, or have a penalty now.
@@ -118,32 +146,44 @@ class Logins:
             return self._crowd.welcome_place(trial.name)
         return self._crowd.place(network_of(trial.address), trial.name)
 
-    async def _open(self, trial: _Trial) -> Visit | Gathering:
+    async def _open(self, trial: _Trial) -> Opened:
         """What came of it counts before the place is given on: the next in it is met accordingly."""
         try:
-            visit = await self._visit(trial)
+            opened = await self._opened(trial)
         except CredentialsRefused:
-            self._throttle.failed(trial.address, trial.name, trial.credentials.secret)
+            self._throttle.failed(trial.address, trial.name, trial.evidence.secret)
             raise
         self._throttle.succeeded(trial.address, trial.name)
-        return visit
+        return opened
 
-    async def _visit(self, trial: _Trial) -> Visit | Gathering:
+    async def _opened(self, trial: _Trial) -> Opened:
         match trial.found:
             case CredentialsRefused() as refusal:
+                if self._passwords is not None:
+                    await self._passwords.refuse(trial.evidence)
                 raise refusal
             case Account() as account:
-                source = self._make_source(account, trial.credentials, trial.session)
-                return await self._office.open(account, source)
+                if not isinstance(trial.evidence, Credentials):
+                    raise CredentialsRefused(f"upstream cannot check {trial.evidence.mechanism}")
+                source = self._make_source(account, trial.evidence, trial.session)
+                return Opened(await self._office.open(account, source))
             case OwnLogin() as own:
-                if trial.credentials.bearer or not await fits(own.password, trial.credentials.secret):
-                    raise CredentialsRefused("the password is not that of the account")
-                return await self._gathering(own, trial.session)
+                proved = await self._proved(own, trial.evidence)
+                visit = await self._gathering(own, proved.password.sources, trial.session)
+                return Opened(visit, proved.password.device, proved.farewell)
 
-    async def _gathering(self, own: OwnLogin, session: SessionId) -> Visit | Gathering:
+    async def _gathering(self, own: OwnLogin, sources: Sequence[Account], session: SessionId) -> Visit | Gathering:
         """Half the time is for what would be served without upstream, too: turns may have taken the other (S10)."""
-        openings = [Opening(account, partial(self._make_source, account, None, session)) for account in own.sources]
+        openings = [Opening(account, partial(self._make_source, account, None, session)) for account in sources]
         return await self._office.open_together(openings, patience=self._login_wait / 2, hides_copies=own.hides_copies)
+
+    async def _proved(self, own: OwnLogin, evidence: Evidence) -> Proved:
+        """Nothing goes upstream before."""
+        assert self._passwords is not None, "where there are accounts, somebody checks their passwords"
+        proved = await self._passwords.proved(own, evidence)
+        if proved is None:
+            raise CredentialsRefused("the password is none of the account's")
+        return proved
 
 
 def _late(outcome: Any, _seconds: float) -> Any:

@@ -33,6 +33,7 @@ from bridge.downstream.retrieval import Cut
 from bridge.events import BugMet, Emit, QuirkMet, SessionClosed, SessionOpened, WireTraced
 from bridge.maildrop.source import Flow
 from bridge.names import SessionId
+from bridge.passwords.apop import make_timestamp
 from bridge.pop3.replies import ResponseCode, err, ok
 from bridge.pop3.server import Server, State
 from bridge.violation import ProtocolViolation
@@ -119,7 +120,8 @@ class Session(Protocol):
     def connectionMade(self) -> None:
         if not self._greeted:
             self._greeted = True
-            self._send(ok("Popbridge ready"))
+            unique = self._server.timestamp
+            self._send(ok("Popbridge ready" if unique is None else f"Popbridge ready {unique.decode('ascii')}"))
             self._expect_client()
 
     def _accept(self, tcp: Accepted) -> None:
@@ -137,6 +139,7 @@ class Session(Protocol):
             stls=listening.tls is not None,
             secure=listening.implicit,
             cleartext=listening.cleartext or is_loopback(self.address),
+            timestamp=make_timestamp(token_hex(16)) if house.logins.offers_apop else None,
             line_limit=house.limits.line,
             login_line_limit=house.limits.login_line,
             bad_commands=house.limits.unknown_commands,

@@ -29,6 +29,19 @@ class Quirk(Enum):
     RAW_MAILBOX_NAME = (
         "a mailbox name that is not modified UTF-7; servers that show file names as they are, old Courier"
     )
+    # What is said in words where there is a response code for it: see `wordings`.
+    NOT_CONNECTED = "`BAD User is authenticated but not connected.` behind a good login; Exchange Online"
+    THROTTLED_IN_WORDS = (
+        "`Request is throttled. Suggested Backoff Time: 89117 milliseconds`, as NO or BAD; Exchange Online"
+    )
+    UNAVAILABLE_IN_WORDS = "`NO Server Unavailable. 15` to a login; Exchange"
+    TOO_MANY_CONNECTIONS = "`NO [ALERT] Too many simultaneous connections.` to a login; Gmail, from the sixteenth on"
+    TRAFFIC_USED_UP = "OVERQUOTA for commands and octets of a day, not for room; Gmail"
+    ANOTHER_PASSWORD_WANTED = "`NO [ALERT] Application-specific password required` to the right one; Gmail"  # noqa: S105
+    WEB_LOGIN_WANTED = "`NO [WEBALERT …] Web login required.` to the right password; Gmail"
+    IMAP_SWITCHED_OFF = "`NO [ALERT] Your account is not enabled for IMAP use.` to a login; Gmail"
+    UNSAFE_LOGIN = "`NO SELECT Unsafe Login.` to who has not said who he is by ID; 163, 126, yeah.net"
+    SUBSTITUTE_LETTER = "a letter that says so in the place of a message that is gone, and OK; Courier"
 
 
 FLAGS_IN_IDLE = frozenset({"Dovecot"})
@@ -36,6 +49,9 @@ FLAGS_IN_IDLE = frozenset({"Dovecot"})
 
 Seen at Dovecot 2.3.19; `tests/stories/test_parked.py` holds it against the real one.
 """
+
+SUBSTITUTES = {129: "87939b08cb95b9a1fb1ba4a95f1944787d76bc1f29224b36936ede231a7f34e8"}
+"""Octets and SHA-256 of letters that stand for messages that are gone (SUBSTITUTE_LETTER): Courier 5.0.13's."""
 
 Met = Callable[[Quirk], None]
 

@@ -5,7 +5,8 @@ Whatever the line holds, `parse` answers with a value: a command, or a `Malforme
 Tolerances beyond the RFCs, by name (`tolerances` tells which of them a line needed):
     stray-blanks       blanks and tabs before, between and after words (hand-typed, scripts)
     leading-zeros      007 is message 7 (fetch scripts that print fixed widths)
-    blanks-in-name     USER takes the rest of the line, so that names may hold blanks; only those around it go
+    blanks-in-name     USER takes the rest of the line, APOP all but its last word, so that names may hold blanks; only
+                       those around it go
     bare-auth          AUTH without a mechanism asks for the list (c-client, Net::POP3, Outlook)
 Not a tolerance but RFC 1939 read exactly: PASS takes everything after one blank as the password.
 """
@@ -122,7 +123,10 @@ class Lang:
 
 @frozen
 class Apop:
-    """Known only to be refused: it needs the password in clear on the server's side, which a bridge has not."""
+    """`name` without blanks around it; `digest`: 32 hex digits, in lower case."""
+
+    name: bytes
+    digest: bytes
 
 
 Command = (
@@ -166,6 +170,7 @@ _PLAIN_VERBS: dict[bytes, Callable[[MessageNumber], Command]] = {
 _WORD = re.compile(rb"[^ \t]+")
 # RFC 4422, section 3.1: 1 to 20 letters, digits, hyphens and underscores.
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+_APOP = re.compile(rb"(.*[^ \t])[ \t]+([0-9A-Fa-f]{32})", re.DOTALL)
 _LANGUAGE = re.compile(rb"[A-Za-z0-9-]{1,64}|\*")
 _LONGEST_LINE_COUNT = 20
 _BLANKS = b" \t"
@@ -276,8 +281,11 @@ def _lang(rest: bytes) -> Command | Malformed:
     return Lang(words[0].decode("ascii"))
 
 
-def _apop(_rest: bytes) -> Command | Malformed:
-    return Apop()
+def _apop(rest: bytes) -> Command | Malformed:
+    words = _APOP.fullmatch(rest.strip(_BLANKS))
+    if words is None:
+        return Malformed("APOP takes a name and the MD5 digest of the greeting's timestamp and the password")
+    return Apop(words[1], words[2].lower())
 
 
 _READERS: dict[bytes, Callable[[bytes], Command | Malformed]] = {
@@ -310,6 +318,8 @@ def encode(command: Command) -> bytes:
             words.append(name)
         case Pass(password):
             words.append(password.reveal())
+        case Apop(name, digest):
+            words += [name, digest]
         case Auth(mechanism, initial):
             words += [mechanism.encode("ascii")] if mechanism is not None else []
             words += [initial.reveal()] if initial is not None else []
@@ -349,6 +359,10 @@ def tolerances(line: bytes, command: Command) -> Iterator[str]:
             return
         case User(name):
             stray = len(line) != len(b"USER ") + len(name)
+            if _WORD.fullmatch(name) is None:
+                yield "blanks-in-name"
+        case Apop(name, digest):
+            stray = len(line) != len(b"APOP  ") + len(name) + len(digest)
             if _WORD.fullmatch(name) is None:
                 yield "blanks-in-name"
         case Auth(None):

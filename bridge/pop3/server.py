@@ -101,7 +101,8 @@ Request = Command | SaslResponse | SaslCancelled | Refused
 class Server:
     """One client's conversation.
 
-    `stls`: the listener can do STLS. `secure`: TLS is on. `cleartext`: passwords may pass without TLS.
+    `stls`: the listener can do STLS. `secure`: TLS is on. `cleartext`: passwords may pass without TLS. `timestamp`: the
+    greeting's, which offers APOP, where every login has it (S25).
     Limits in octets, line ends included; `bad_commands` is how many in a row end the session.
     """
 
@@ -113,6 +114,7 @@ class Server:
         stls: bool,
         secure: bool,
         cleartext: bool,
+        timestamp: bytes | None = None,
         line_limit: int = 255,
         login_line_limit: int = 65536,
         bad_commands: int = 20,
@@ -120,6 +122,7 @@ class Server:
         self.state = State.AUTHORIZATION
         self.login: bytes | None = None
         self.secure = secure
+        self.timestamp = timestamp
         self.tolerated: set[str] = set()
         """The names of the tolerances that this client needed; `commands`, `lines` and `LEGAL` explain them."""
         self._all_mechanisms = mechanisms
@@ -262,7 +265,7 @@ class Server:
                 return self._mechanism_refusal(mechanism, initial)
             case Lang(str(tag)) if tag.lower() not in _LANGUAGE_TAGS:
                 return Refused("only English is spoken here")
-            case Apop():
+            case Apop() if self.timestamp is None:
                 return Refused("APOP is not available here: use USER and PASS, or AUTH")
             case _:
                 return None

@@ -8,9 +8,12 @@ from typing import assert_never
 from twisted.logger import Logger
 
 from bridge.events import (
+    ApopWithheld,
     BugMet,
     CertificateKept,
     CertificateMade,
+    CommandFailed,
+    ConsentWanted,
     DeletionRefused,
     DeletionsAbandoned,
     DeletionsCarriedOut,
@@ -26,6 +29,7 @@ from bridge.events import (
     SessionOpened,
     SourceAway,
     StateTroubled,
+    TokenDelayed,
     UpstreamLost,
     WireTraced,
 )
@@ -41,7 +45,7 @@ class LogReader:
         self._log = log
         self._trace = trace
 
-    def __call__(self, event: Event) -> None:  # one case an event reads better whole
+    def __call__(self, event: Event) -> None:  # noqa: PLR0915  # one case an event reads better whole
         match event:
             case ListenerOpened():
                 self._log.info("{line}", line=f"listening on {shown(event.address)}{' with TLS' if event.tls else ''}")
@@ -51,6 +55,8 @@ class LogReader:
                 )
             case CertificateKept():
                 self._log.warn("{line}", line=f"the certificate before stays in use: {shown(event.reason)}")
+            case ApopWithheld():
+                self._log.warn("{line}", line=f"APOP is not offered: {shown(event.reason)}")
             case SessionOpened() | LoginSucceeded():
                 pass  # the session's one line comes when it ends
             case SessionClosed():
@@ -76,6 +82,15 @@ class LogReader:
                 self._account(event.account, f"one message retrieved {event.times} times by one login", uidl=event.uidl)
             case StateTroubled():
                 self._log.warn("{line}", line=f"state not stored: {shown(event.reason)}")
+            case ConsentWanted():
+                remedy = f"popbridge authorise {event.grant}"
+                self._grant(event.grant, "the provider wants consent again", why=event.reason, remedy=remedy)
+            case TokenDelayed():
+                self._grant(
+                    event.grant, f"no access token, none is asked for in {event.seconds:.0f} s", why=event.reason
+                )
+            case CommandFailed():
+                self._grant(event.grant, "the command for missing consent failed", why=event.reason)
             case UpstreamLost():
                 self._warn(event, "upstream lost", upstream=event.upstream, why=event.reason)
             case SourceAway():
@@ -96,6 +111,9 @@ class LogReader:
 
     def _account(self, account: str, what: str, **fields: str) -> None:
         self._log.warn("{line}", line=f"account {shown(account)}: {what}: {_fields(fields)}")
+
+    def _grant(self, grant: str, what: str, **fields: str) -> None:
+        self._log.warn("{line}", line=f"oauth2 {shown(grant)}: {what}: {_fields(fields)}")
 
     def _warn(self, event: LoginRefused | DeletionRefused | UpstreamLost, what: str, **fields: str) -> None:
         self._log.warn("{line}", line=f"session {event.session}: {what}: {_fields(fields)}")

@@ -8,19 +8,18 @@ from bridge import sasl
 from bridge.imap.client import Client
 from bridge.imap.commands import Authenticate, Capability, Login
 from bridge.imap.responses import Status, StatusKind
+from bridge.imap.wordings import known
 from bridge.maildrop.errors import CredentialsRefused, Trouble, UpstreamUnavailable, UpstreamUnsuitable
 from bridge.sasl import Credentials
 from bridge.secret import Secret
 from bridge.upstream.imap_connection import Answer, ImapConnection
+from bridge.upstream.in_words import trouble
 
 PASSING = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "THROTTLED", "OVERQUOTA"})
 """RFC 9051, section 7.1, and Gmail's THROTTLED: a NO with one of these says nothing about the password."""
 
 LASTING = frozenset({"PRIVACYREQUIRED", "CONTACTADMIN"})
 """A NO with one of these needs a person, and no other password will help."""
-
-NOT_CONNECTED = "authenticated but not connected"
-"""Exchange Online's words for a mailbox it could not open, after a right password (ten trackers carry it)."""
 
 
 async def log_in(connection: ImapConnection, credentials: Credentials) -> None:
@@ -72,9 +71,11 @@ def _mechanism(client: Client, credentials: Credentials) -> str | None:
 
 def _refusal(status: Status) -> Trouble:
     code = status.code.name if status.code is not None else ""
+    if (wording := known(status.text)) is not None:
+        return trouble(wording, status.text)
     if status.kind is StatusKind.BAD:
         return UpstreamUnavailable("upstream did not understand the login", detail=status.text)
-    if code in PASSING or NOT_CONNECTED in status.text:
+    if code in PASSING:
         return UpstreamUnavailable("upstream cannot log anybody in now", detail=status.text)
     if code in LASTING:
         return UpstreamUnsuitable(

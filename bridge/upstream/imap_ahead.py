@@ -12,6 +12,7 @@ from bridge.maildrop.readahead import Budget
 from bridge.maildrop.source import Flow, Held
 from bridge.names import Uid
 from bridge.upstream.imap_batches import batches
+from bridge.upstream.imap_body import is_substitute
 from bridge.upstream.imap_connection import ImapConnection
 from bridge.upstream.selected import Selected
 
@@ -113,8 +114,9 @@ class ImapAhead:
         if cost is None:
             return
         self._expected -= cost
-        # Nothing where something is listed is how some servers say that they cannot read it: let `stream` find out.
-        if octets and len(octets) <= cost + SPARE:
+        # Nothing where something is listed, or a letter of the server's, is how some say that they cannot read it: let
+        # `stream` find out.
+        if octets and len(octets) <= cost + SPARE and not is_substitute(octets, cost):
             self._held[uid] = Held(octets, whole=self._part is None or cost <= len(octets) < self._part)
             self._octets += len(octets)
 

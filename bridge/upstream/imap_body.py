@@ -1,7 +1,11 @@
 """A message on its way from upstream into the sink: whole, its beginning in parts, or the rest of one that was cut."""
 
+from hashlib import sha256
+from typing import Protocol
+
 from attrs import define
 
+from bridge.imap.quirks import SUBSTITUTES
 from bridge.maildrop.source import Flow, Sink
 
 OVERLAP = 256
@@ -102,3 +106,46 @@ class Part:
     def write(self, octets: bytes) -> None:
         self.octets += len(octets)
         self.sink.write(octets)
+
+
+def is_substitute(octets: bytes, size: int) -> bool:
+    """Whether this is a letter that stands for a message that is gone, of which `size` octets were listed (S14)."""
+    expected = SUBSTITUTES.get(len(octets))
+    return expected is not None and len(octets) != size and sha256(octets).hexdigest() == expected
+
+
+class _Taker(Protocol):
+    def begin(self, size: int, flow: Flow) -> None: ...
+
+    def write(self, octets: bytes) -> None: ...
+
+
+@define
+class Unmasked:
+    """What comes for a message of `size` octets, passed on unless it is such a letter; `substituted` says so then."""
+
+    taker: _Taker
+    size: int
+    substituted: bool = False
+    _flow: Flow | None = None
+    _held: bytes = b""
+    _announced: int = 0
+
+    def begin(self, size: int, flow: Flow) -> None:
+        self._flow = None
+        if size in SUBSTITUTES and size != self.size:
+            self._flow, self._held, self._announced = flow, b"", size
+        else:
+            self.taker.begin(size, flow)
+
+    def write(self, octets: bytes) -> None:
+        if self._flow is None:
+            self.taker.write(octets)
+            return
+        self._held += octets
+        if len(self._held) == self._announced:
+            flow, self._flow = self._flow, None
+            self.substituted = is_substitute(self._held, self.size)
+            if not self.substituted:
+                self.taker.begin(self._announced, flow)
+                self.taker.write(self._held)

@@ -34,9 +34,11 @@ from bridge.imap.client import (
 from bridge.imap.commands import Command
 from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched, Response, Status, StatusKind
+from bridge.imap.wordings import asked_rest, known
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable
 from bridge.names import Uid
 from bridge.upstream.imap_answers import Answer, Kept
+from bridge.upstream.in_words import trouble
 from bridge.upstream.quickack import acknowledge
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
@@ -116,7 +118,9 @@ class ImapConnection(Protocol):
         close_abort: float,
         trace: Trace | None,
         on_quirk: Callable[[Quirk], None],
+        on_rest: Callable[[float], None] = lambda _: None,
     ) -> None:
+        """`on_rest`: the server asks for so many seconds without us."""
         self.client = Client(on_quirk=self._met)
         self.mailbox = Selected()
         self.greeted: Deferred[Status] = Deferred()
@@ -124,6 +128,8 @@ class ImapConnection(Protocol):
         self.trace = trace
         self.on_quirk = on_quirk
         self.on_end: Callable[[], None] = _nothing
+        self._on_rest = on_rest
+        self._words: Trouble | None = None  # of a refusal that has said more than its status
         self.server = ""
         """The name by which it calls itself (RFC 2971)."""
         self.heard_at = clock.seconds()
@@ -280,9 +286,9 @@ class ImapConnection(Protocol):
             self._closing.cancel()
         self.client.end_of_stream()
         if self.ended is None:
-            trouble = UpstreamUnavailable("upstream closed the connection", detail=self._goodbye)
-            trouble.__cause__ = reason.value
-            self._end(trouble)
+            why = self._words or UpstreamUnavailable("upstream closed the connection", detail=self._goodbye)
+            why.__cause__ = reason.value
+            self._end(why)
 
     def _met(self, quirk: Quirk) -> None:
         """It goes to whose session it is now."""
@@ -349,6 +355,7 @@ class ImapConnection(Protocol):
             case Status(kind, code, text):
                 if kind is StatusKind.BYE:
                     self._goodbye, self._leaving = self._cleaned(text), True
+                    self._understand(self._goodbye)
                 elif kind is not StatusKind.OK:
                     self.mailbox.touch()  # Dovecot 2.3.19 in an IDLE: NO, when the mailbox was made anew
                 elif code is not None:
@@ -379,7 +386,19 @@ class ImapConnection(Protocol):
         self.resume()
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
-        asked.answer.callback(Answer(evolve(status, text=self._cleaned(status.text)), asked.kept.data))
+        text = self._cleaned(status.text)
+        self._words = None
+        if status.kind is not StatusKind.OK:
+            self._understand(text)
+        asked.answer.callback(Answer(evolve(status, text=text), asked.kept.data))
+
+    def _understand(self, text: str) -> None:
+        """Exchange Online says why once, to the first command, and hangs up."""
+        if (wording := known(text)) is not None:
+            self._met(wording.quirk)
+            self._words = trouble(wording, text)
+        if (rest := asked_rest(text)) > 0:
+            self._on_rest(rest)
 
     def _body_begins(self, size: int, tag: Tag | None) -> None:
         """A body that nobody asked for has no tag: it is read over."""

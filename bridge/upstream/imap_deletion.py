@@ -11,6 +11,7 @@ from attrs import define, frozen
 from bridge.config import Settings
 from bridge.imap.commands import Copy, Expunge, ExpungeAll, FetchFlags, Move, Noop, Search, Store
 from bridge.imap.listing import DELETED, HIDDEN
+from bridge.imap.wordings import known
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.retention import Mailbox, Policy
 from bridge.maildrop.source import Deletion
@@ -190,7 +191,9 @@ class _Task:
         self.limited = self.limited or answer.limited
         if not answer.ok and self.reason is None:
             code = answer.status.code.name if answer.status.code is not None else ""
-            self.reason = _Reason(f"upstream refused to {what}", code not in LASTING, answer.status.text)
+            wording = known(answer.status.text)
+            passing = wording.temporary if wording is not None else code not in LASTING
+            self.reason = _Reason(f"upstream refused to {what}", passing, answer.status.text)
         return answer.ok
 
 

@@ -8,11 +8,13 @@ from bridge.imap import responses
 from bridge.imap.client import ClientState
 from bridge.imap.commands import AskRights, Enable, Identify, Select
 from bridge.imap.responses import Status, StatusKind
+from bridge.imap.wordings import known
 from bridge.maildrop.errors import Trouble, UpstreamUnavailable, UpstreamUnsuitable
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox, Policy, unkeepable
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_listing import Roll, selecting
+from bridge.upstream.in_words import trouble
 from bridge.upstream.targets import ask_for_targets, targets_from
 from bridge.upstream.together import together
 from bridge.version import __version__
@@ -128,6 +130,8 @@ def _seen(
 
 
 def _not_opened(name: str, status: Status) -> Trouble:
+    if (wording := known(status.text)) is not None:
+        return trouble(wording, status.text)
     code = status.code.name if status.code is not None else ""
     if code in {"NONEXISTENT", "NOPERM", "CANNOT"}:
         return UpstreamUnsuitable(f"the mailbox {name} cannot be opened upstream", detail=status.text)

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from bridge.config import Settings
 from bridge.imap import responses
 from bridge.imap.commands import FetchBody, FetchFlags, Noop
+from bridge.imap.quirks import Quirk
 from bridge.maildrop import retention
 from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, Trouble, UpstreamUnavailable
 from bridge.maildrop.listing import Listing
@@ -23,7 +24,7 @@ from bridge.maildrop.source import Deletion, Held, Look, Sink
 from bridge.names import Uid
 from bridge.upstream import imap_inquiries as inquiries
 from bridge.upstream.imap_ahead import ImapAhead
-from bridge.upstream.imap_body import Here, Part, Rest, Whole
+from bridge.upstream.imap_body import Here, Part, Rest, Unmasked, Whole
 from bridge.upstream.imap_connection import Answer, ImapConnection
 from bridge.upstream.imap_deletion import carry_out
 from bridge.upstream.imap_opening import Opened, open_mailbox
@@ -126,7 +127,7 @@ class ImapSource:
             return
         body = Whole(sink, size)
         try:
-            answer = await self._fetch(FetchBody(uid), body)
+            answer = await self._fetch(FetchBody(uid), body, size)
         except UpstreamUnavailable:
             if not body.begun or self._over:
                 raise
@@ -152,7 +153,7 @@ class ImapSource:
             start = len(held.octets)
         while not sink.satisfied:
             part = Part(sink, begun=start > 0, may_be_empty=start > 0 or size == 0)
-            answer = await self._fetch(FetchBody(uid, start=start, count=count), part)
+            answer = await self._fetch(FetchBody(uid, start=start, count=count), part, size)
             if not part.came and start == 0:
                 await self._explain_absence(uid, answer)
             if not part.came and start < size:
@@ -319,15 +320,23 @@ class ImapSource:
                 return
             raise UpstreamUnavailable("upstream was lost inside a message, and does not give the rest of it")
 
-    async def _fetch(self, command: FetchBody, body: "Whole | Part") -> Answer:
+    async def _fetch(self, command: FetchBody, body: "Whole | Part", size: int) -> Answer:
         """One retry on a new connection when the old one died before the first octet."""
         fresh = self._connection is None or self._connection.ended is not None
-        try:
-            return await (await self._ready()).ask(command, body=body)
-        except UpstreamUnavailable:
-            if fresh or body.begun or self._over:
-                raise
-        return await (await self._ready()).ask(command, body=body)
+        for again in (not fresh, False):
+            unmasked = Unmasked(body, size)
+            connection = await self._ready()
+            try:
+                answer = await connection.ask(command, body=unmasked)
+            except UpstreamUnavailable:
+                if body.begun or self._over or not again:
+                    raise
+                continue
+            if unmasked.substituted:
+                connection.on_quirk(Quirk.SUBSTITUTE_LETTER)
+                await connection.ask(Noop())  # Courier's list of messages is that of SELECT until it is asked so
+            return answer
+        raise AssertionError("unreachable")
 
     async def _explain_absence(self, uid: Uid, answer: Answer) -> None:
         """Gone, or only refused? Look before calling it gone: a client that believes it forgets it (S14)."""

@@ -24,6 +24,7 @@ from bridge.upstream.pop3_connection import Pop3Connection
 from bridge.upstream.pop3_opening import connect as connect_pop3
 from bridge.upstream.pop3_opening import log_in as log_in_pop3
 from bridge.upstream.pop3_source import Pop3Source
+from bridge.upstream.rests import Rests
 from bridge.upstream.turns import Turns
 
 _Connection = TypeVar("_Connection", ImapConnection, Pop3Connection)
@@ -44,6 +45,7 @@ class Opener:
         self._pool = pool
         self._budget = budget
         self._turns = Turns(reactor)
+        self._rests = Rests(reactor.seconds)
 
     def source(
         self,
@@ -67,6 +69,7 @@ class Opener:
                 close_abort=self._timeouts.close_abort,
                 trace=trace,
                 on_quirk=on_quirk,
+                on_rest=lambda seconds: self._rests.begin(account.guessed, seconds),
             )
 
         async def connected(credentials: Credentials) -> ImapConnection:
@@ -81,6 +84,7 @@ class Opener:
             return connection
 
         async def reach() -> ImapConnection:
+            self._rests.check(account.guessed)
             if pool is None:
                 return await _proved(proof, account, connected)
             guessed = account.guessed

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from bridge import sasl
 from bridge.config import Timeouts, Upstream
+from bridge.imap.wordings import known
 from bridge.maildrop.errors import (
     CredentialsRefused,
     MaildropInUse,
@@ -27,6 +28,7 @@ from bridge.sasl import Credentials
 from bridge.secret import Secret
 from bridge.upstream.authenticate import forms
 from bridge.upstream.connect import Reactor, dial, explained, place
+from bridge.upstream.in_words import trouble
 from bridge.upstream.pop3_connection import Answer, Pop3Connection
 
 _BUSY = re.compile(
@@ -111,7 +113,9 @@ def _mechanism(connection: Pop3Connection, credentials: Credentials) -> str | No
 
 
 def _refusal(status: Status) -> Trouble:
-    """RFC 2449, section 8, and RFC 3206; where there is no code, by the words."""
+    """RFC 2449, section 8, and RFC 3206; by the words where they are known to say more, or where there is no code."""
+    if (wording := known(status.text)) is not None:
+        return trouble(wording, status.text)
     match status.code:
         case "IN-USE":
             return MaildropInUse(

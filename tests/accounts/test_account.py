@@ -54,7 +54,7 @@ def own(*names: str, uidl: str = "bridge") -> tuple[Account, ...]:
         OwnSource(upstream=ENTRY.upstream, name=name, login=name, secret=Reference("env", "X"), uidl=uidl)
         for name in names
     )
-    found = Directory((), (OwnAccount(user="Alice@B", password="", source=sources),)).find(b"Alice@b")
+    found = Directory((), (OwnAccount(user="Alice@B", source=sources),)).find(b"Alice@b")
     assert isinstance(found, OwnLogin)
     return found.sources
 

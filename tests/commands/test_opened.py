@@ -56,9 +56,7 @@ def test_of_several_sources_it_is_said_which_is_meant() -> None:
     sources = [
         OwnSource(upstream=UPSTREAM, name=name, login="ann", secret=Reference("env", "X")) for name in ("work", "home")
     ]
-    several = Config(
-        base=Path("/"), listeners=(), accounts=(OwnAccount(user="alice", password="", source=tuple(sources)),)
-    )
+    several = Config(base=Path("/"), listeners=(), accounts=(OwnAccount(user="alice", source=tuple(sources)),))
 
     assert [account.source for account in find_sources(several, "alice")] == ["work", "home"]
     assert find_account(several, "alice", "home").label == "alice/home"

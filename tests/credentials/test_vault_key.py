@@ -48,6 +48,15 @@ def test_nobody_else_may_read_it_whatever_the_umask_is(file: KeyFile) -> None:
     assert list(file.path.parent.iterdir()) == [file.path], "nothing is left beside it"
 
 
+def test_a_link_to_it_stays_one_and_the_old_key_is_nowhere(file: KeyFile, tmp_path: Path) -> None:
+    file.write(Keys((ONE,)))
+    link = KeyFile(tmp_path / "link")
+    link.path.symlink_to(file.path)
+    link.write(Keys((TWO,)))
+    assert link.path.is_symlink()
+    assert ids(file) == (TWO.mark,)
+
+
 def test_it_is_changed_as_a_whole(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write(Keys((ONE,)))
 

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import evolve
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IPullProducer
 from twisted.internet.protocol import Protocol
@@ -19,7 +20,11 @@ from twisted.logger import Logger, formatEvent
 from twisted.python.failure import Failure
 
 from bridge.accounts.directory import Directory
-from bridge.config import Limits, PassThrough, Timeouts, Upstream
+from bridge.config import Limits, OwnAccount, PassThrough, Timeouts, Upstream
+from bridge.config.offers import working
+from bridge.credentials.decoys import Decoys
+from bridge.credentials.passwords import Passwords
+from bridge.credentials.vault import Vault
 from bridge.downstream.listener import Listener, Sessions
 from bridge.downstream.login import Logins
 from bridge.downstream.protocol import House, Listening
@@ -278,7 +283,7 @@ def stalled(client: Client) -> Client:
 
 
 class Stage:
-    """A bridge without a network."""
+    """A bridge without a network; with `accounts`, nobody but these is let in, and the work of it is counted."""
 
     def __init__(
         self,
@@ -291,6 +296,8 @@ class Stage:
         chunk: int = 1000,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
+        accounts: tuple[OwnAccount, ...] = (),
+        vault: Vault | None = None,
         **account: Any,
     ) -> None:
         self.clock = Clock()
@@ -309,18 +316,28 @@ class Stage:
         office = PostOffice(
             self.store, self.clock, emit, quit_wait=timeouts.quit_wait, deletion_wait=timeouts.deletion_wait
         )
-        logins = Logins(
-            Directory((self.settings,)),
+        directory = Directory(() if accounts else (self.settings,), accounts)
+        self.derivations = 0
+        passwords = Passwords(self.clock, self._derived, Decoys(b"k" * 32, directory.own), vault) if accounts else None
+        self.logins = Logins(
+            directory,
             self.upstream.make,
             office,
             Throttle(self.clock),
             self.clock,
             login_wait=timeouts.login_wait,
+            passwords=passwords,
+            offers_apop=vault is not None,
         )
-        house = House(self.clock, emit, logins, timeouts, limits or Limits(), "Popbridge-test", trace)
+        house = House(self.clock, emit, self.logins, timeouts, limits or Limits(), "Popbridge-test", trace)
         self.sessions = Sessions(house)
         context = server_context() if tls or implicit else None
-        self.listening = Listening(context, implicit, cleartext, SERVER_MECHANISMS, nul)
+        mechanisms = working((), accounts) if accounts else SERVER_MECHANISMS
+        self.listening = Listening(context, implicit, cleartext, mechanisms, nul)
+
+    def _derived(self, job: Callable[[], bytes]) -> "Deferred[bytes]":
+        self.derivations += 1
+        return succeed(job())
 
     def _logged(self, record: dict[str, Any]) -> None:
         self.log.append(formatEvent(record))

@@ -10,11 +10,10 @@ from twisted.internet.task import Clock
 from bridge.accounts.directory import Directory
 from bridge.config import PassThrough
 from bridge.downstream.crowd import PER_ACCOUNT, PER_WELCOME_ACCOUNT
-from bridge.downstream.login import PATIENCE, Logins
+from bridge.downstream.login import PATIENCE, Logins, Opened
 from bridge.downstream.throttle import PENALTIES, Throttle
 from bridge.maildrop.errors import CredentialsRefused, UpstreamUnavailable
 from bridge.names import SessionId
-from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.opening import PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
@@ -41,18 +40,18 @@ class Ground:
 
     def log_in(
         self, password: bytes = b"right password", login: bytes = b"ann@example.org", address: str = "192.0.2.1"
-    ) -> "Deferred[Visit | Gathering]":
+    ) -> "Deferred[Opened]":
         credentials = Credentials(login, Secret(password), "USER", bearer=False)
         return Deferred.fromCoroutine(self.logins.log_in(address, credentials, SessionId("s")))
 
 
-def outcome(login: "Deferred[Visit | Gathering]") -> Any:
+def outcome(login: "Deferred[Opened]") -> Any:
     """The opened maildrop, the exception, or None: not yet."""
     outcomes: list[Any] = []
     login.addBoth(outcomes.append)
     if not outcomes:
         return None
-    return outcomes[0] if isinstance(outcomes[0], Visit) else outcomes[0].value
+    return outcomes[0].visit if isinstance(outcomes[0], Opened) else outcomes[0].value
 
 
 def test_the_right_password_opens_the_mailbox_of_its_account() -> None:

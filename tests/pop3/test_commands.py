@@ -42,8 +42,13 @@ numbers = st.integers(1, LARGEST_NUMBER).map(MessageNumber)
 one_line = st.binary(min_size=1).filter(lambda octets: b"\r" not in octets and b"\n" not in octets)
 no_blanks = st.from_regex(r"[A-Za-z0-9+/=]{1,30}", fullmatch=True)
 commands: st.SearchStrategy[Command] = st.one_of(
-    st.sampled_from([Capa(), Stls(), Quit(), Noop(), Stat(), Rset(), Last(), Utf8(), Apop()]),
+    st.sampled_from([Capa(), Stls(), Quit(), Noop(), Stat(), Rset(), Last(), Utf8()]),
     st.builds(User, one_line.map(lambda octets: octets.strip(b" \t")).filter(bool)),
+    st.builds(
+        Apop,
+        one_line.map(lambda octets: octets.strip(b" \t")).filter(bool),
+        st.from_regex(rb"[0-9a-f]{32}", fullmatch=True),
+    ),
     st.builds(Pass, one_line.map(Secret)),
     st.builds(
         Auth,

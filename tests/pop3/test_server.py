@@ -37,6 +37,7 @@ from bridge.violation import ProtocolViolation
 ONE = MessageNumber(1)
 MECHANISMS = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
 
+DIGEST = b"c4c9334bac560ecc979e58001b3e22fb"
 EVERY_COMMAND: list[Command] = [
     Capa(),
     Stls(),
@@ -55,14 +56,26 @@ EVERY_COMMAND: list[Command] = [
     Last(),
     Utf8(),
     Lang(),
-    Apop(),
+    Apop(b"alice", DIGEST),
 ]
 
 
 def server(
-    *, stls: bool = True, secure: bool = False, cleartext: bool = True, mechanisms: tuple[str, ...] = MECHANISMS
+    *,
+    stls: bool = True,
+    secure: bool = False,
+    cleartext: bool = True,
+    mechanisms: tuple[str, ...] = MECHANISMS,
+    timestamp: bytes | None = None,
 ) -> Server:
-    return Server(mechanisms=mechanisms, implementation="popbridge-1.0", stls=stls, secure=secure, cleartext=cleartext)
+    return Server(
+        mechanisms=mechanisms,
+        implementation="popbridge-1.0",
+        stls=stls,
+        secure=secure,
+        cleartext=cleartext,
+        timestamp=timestamp,
+    )
 
 
 def in_state(state: State) -> Server:
@@ -218,6 +231,16 @@ def test_apop_is_refused_with_the_way_out() -> None:
     it = server()
     assert "USER" in refused(it, b"APOP alice c4c9334bac560ecc979e58001b3e22fb\r\n").text
     assert said(it, b"USER alice\r\n") == User(b"alice")
+
+
+def test_apop_is_taken_where_the_greeting_offered_it_also_without_tls() -> None:
+    """It shows no password to who listens (S26)."""
+    it = server(timestamp=b"<1@popbridge>", cleartext=False)
+    assert said(it, b"APOP alice C4C9334BAC560ECC979E58001B3E22FB\r\n") == Apop(b"alice", DIGEST)
+    assert said(it, b"apop  alice in chains " + DIGEST + b"\r\n") == Apop(b"alice in chains", DIGEST)
+    assert it.tolerated == {"blanks-in-name", "stray-blanks"}
+    for broken in (b"APOP", b"APOP alice", b"APOP " + DIGEST, b"APOP alice " + DIGEST[1:]):
+        assert "MD5" in refused(it, broken + b"\r\n").text
 
 
 # SASL

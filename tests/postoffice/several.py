@@ -110,7 +110,7 @@ class Street:
             )
             for box in self.boxes
         ]
-        own = OwnAccount(user="alice", password="", source=tuple(sources))
+        own = OwnAccount(user="alice", source=tuple(sources))
         found = Directory((), (own,)).find(b"alice")
         assert isinstance(found, OwnLogin)
         return found.sources

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, formatEvent
 
 from bridge.events import (
+    ApopWithheld,
     BugMet,
     CertificateKept,
     CertificateMade,
+    CommandFailed,
+    ConsentWanted,
     DeletionRefused,
     Event,
     ListenerOpened,
@@ -22,6 +25,7 @@ from bridge.events import (
     SessionClosed,
     SessionOpened,
     SourceAway,
+    TokenDelayed,
     UpstreamLost,
     WireTraced,
 )
@@ -97,6 +101,10 @@ def test_certificates_are_told_with_what_a_person_compares() -> None:
         (LogLevel.info, 'self-signed certificate "/x.pem", SHA-256 AB:CD'),
         (LogLevel.warn, 'the certificate before stays in use: "no key"'),
     ]
+
+
+def test_apop_that_is_not_offered_is_told_with_the_reason() -> None:
+    assert lines(ApopWithheld("no password of ann")) == [(LogLevel.warn, 'APOP is not offered: "no password of ann"')]
 
 
 def test_a_listener_is_told() -> None:
@@ -184,3 +192,20 @@ def test_no_password_is_in_a_trace_however_a_client_sends_it(
 
 def test_braces_in_foreign_text_are_no_template() -> None:
     assert 'why="{line} {0} {"' in lines(UpstreamLost(S, "u", "{line} {0} {"))[0][1]
+
+
+def test_what_is_wrong_with_a_grant_says_what_to_run_and_cannot_forge_a_line() -> None:
+    """The reason is the provider's text."""
+    [wanted, delayed, failed] = lines(
+        ConsentWanted("work", 'invalid_grant (x"\nforged)'),
+        TokenDelayed("work", "down", 4.2),
+        CommandFailed("work", "1"),
+    )
+    level, line = wanted
+    assert level == LogLevel.warn
+    assert line == (
+        'oauth2 "work": the provider wants consent again: '
+        'why="invalid_grant (x\\"?forged)" remedy="popbridge authorise work"'
+    )
+    assert delayed[1] == 'oauth2 "work": no access token, none is asked for in 4 s: why="down"'
+    assert failed[1] == 'oauth2 "work": the command for missing consent failed: why="1"'

@@ -8,7 +8,7 @@ from attrs import Factory, define, evolve
 from bridge.accounts.account import Account
 from bridge.config import PassThrough, Timeouts, Upstream
 from bridge.credentials.proof import Given
-from bridge.imap.quirks import ignore
+from bridge.imap.quirks import Quirk
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.readahead import Budget
 from bridge.maildrop.retention import Policy
@@ -74,6 +74,7 @@ class Session:
         self.store = store or Store()
         self.network = Network(answering or self.store.answering, piece=piece, known=known)
         self.trace: list[str] = []
+        self.quirks: list[Quirk] = []
         account = Account(credentials.login, AccountName("alice"), PassThrough(upstream=upstream, **settings))
         self.policy = Policy(account.settings.delete)
         self.budget = Budget(ahead, 4 * ahead)
@@ -87,7 +88,7 @@ class Session:
             self._account,
             Given(credentials or self._credentials),
             trace=lambda way, text: self.trace.append(f"{way}: {text}"),
-            on_quirk=ignore,
+            on_quirk=self.quirks.append,
         )
 
     def list(self, known: Listing | None = None) -> Listing:

@@ -13,6 +13,7 @@ from bridge.names import Uid
 from bridge.upstream.imap_ahead import SPARE
 from tests.upstream.mailserver import DOVECOT, QRESYNC, Fault
 from tests.upstream.network import NetworkTestCase
+from tests.upstream.provider import LETTER
 from tests.upstream.session import Session, Taken, mail, with_many, with_messages
 
 ROOM = 1 << 20
@@ -251,6 +252,17 @@ class OnlyTheMessageTest(Ahead):
         self.assertEqual(session.stream(2), FOUR[1])
         self.assertEqual(session.stream(1), FOUR[0])
         self.assertAllAccountedFor(session)
+
+    def test_a_letter_in_the_place_of_a_message_is_not_either(self) -> None:
+        session = self.opened()
+        session.store.edit = lambda text, answer: (
+            answer.replace(b"{%d}\r\n%b" % (COST, FOUR[1]), b"{%d}\r\n%b" % (len(LETTER), LETTER))
+            if "1:2" in text
+            else answer
+        )
+        session.ask_ahead(1, 2)
+        self.assertFalse(session.source.ahead.awaits(Uid(2)))
+        self.assertEqual(session.stream(2), FOUR[1])
 
     def test_nil_is_not_either(self) -> None:
         session = self.opened()

@@ -5,8 +5,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.upstream.imap_body import OVERLAP, Here, Part, Rest, Whole
+from bridge.imap.quirks import SUBSTITUTES
+from bridge.upstream.imap_body import OVERLAP, Here, Part, Rest, Unmasked, Whole, is_substitute
 from tests.contracts.fake_source import FakeFlow
+from tests.upstream.provider import LETTER
 from tests.upstream.session import Taken
 
 MESSAGE = bytes(range(256)) * 4 + b"the end\r\n"
@@ -158,3 +160,35 @@ def test_an_empty_first_part_of_what_is_not_empty_is_none() -> None:
     part = Part(taken, begun=False, may_be_empty=False)
     part.begin(0, FLOW)
     assert (part.came, taken.begun) == (False, 0)
+
+
+def unmasked(octets: bytes, size: int, cuts: list[int]) -> tuple[Unmasked, Taken]:
+    taken = Taken()
+    body = Unmasked(Whole(taken, size), size)
+    body.begin(len(octets), FLOW)
+    for piece in in_pieces(octets, cuts):
+        body.write(piece)
+    return body, taken
+
+
+@given(st.lists(st.integers(0, len(LETTER))))
+def test_a_letter_in_the_place_of_a_message_is_not_passed_on(cuts: list[int]) -> None:
+    body, taken = unmasked(LETTER, 312, cuts)
+    assert (body.substituted, taken.begun, taken.octets) == (True, 0, b"")
+
+
+@given(st.integers(0, len(LETTER) - 1), st.lists(st.integers(0, len(LETTER))))
+def test_a_message_of_that_length_is_passed_on_octet_for_octet(at: int, cuts: list[int]) -> None:
+    octets = bytearray(LETTER)
+    octets[at] ^= 1
+    body, taken = unmasked(bytes(octets), 312, cuts)
+    assert (body.substituted, taken.begun, taken.octets, taken.flow) == (False, 1, bytes(octets), FLOW)
+
+
+def test_a_message_of_that_text_is_one_where_it_was_listed_so() -> None:
+    body, taken = unmasked(LETTER, len(LETTER), [])
+    assert (body.substituted, taken.octets) == (False, LETTER)
+    assert not is_substitute(LETTER, len(LETTER))
+    assert is_substitute(LETTER, 312)
+    assert not is_substitute(LETTER[:-1], 312)
+    assert list(SUBSTITUTES) == [len(LETTER)]

@@ -65,6 +65,7 @@ class Line(NetworkTestCase):
         self.network = Network(lambda: self.server, piece=piece)
         self.quirks: list[Quirk] = []
         self.traced: list[str] = []
+        self.rests: list[float] = []
         here, there = End(self.network, client=True), End(self.network, client=False)
         here.other, there.other = there, here
         self.network.ends += [here, there]
@@ -75,6 +76,7 @@ class Line(NetworkTestCase):
             close_abort=10,
             trace=lambda way, text: self.traced.append(f"{way} {text}"),
             on_quirk=self.quirks.append,
+            on_rest=self.rests.append,
         )
         there.protocol, here.protocol = self.server, self.connection
         self.server.makeConnection(there)
@@ -583,3 +585,37 @@ class ClosingTest(Line):
         self.connection.close()
         self.network.wait(11)
         self.assertIsNotNone(self.here.lost)
+
+
+class InWordsTest(Line):
+    """Exchange Online tells the reason once, to the first command, and hangs up."""
+
+    THROTTLED = b"Request is throttled. Suggested Backoff Time: 89117 milliseconds\r\n"
+
+    def test_the_reason_is_that_of_everything_that_gets_no_answer(self) -> None:
+        for told in (b"A1 BAD " + self.THROTTLED + b"* BYE Connection closed. 14\r\n", b"* BYE " + self.THROTTLED):
+            self.ready()
+            self.ask(Noop())
+            unanswered = self.ask(Noop())
+            self.say(told)
+            self.there.loseConnection()
+            self.network.settle()
+            self.assertEnded(unanswered, "asked less for a while (Request is throttled")
+            self.assertEqual((self.quirks, self.rests), ([Quirk.THROTTLED_IN_WORDS], [89.117]))
+
+    def test_it_is_the_reason_of_nothing_that_comes_after_an_answer(self) -> None:
+        self.ready()
+        self.ask(Noop())
+        self.say(b"A1 NO " + self.THROTTLED)
+        self.ask(Noop())
+        self.say(b"A2 OK done\r\n")
+        unanswered = self.ask(Noop())
+        self.there.loseConnection()
+        self.network.settle()
+        self.assertEnded(unanswered, "upstream closed the connection")
+
+    def test_words_in_an_ok_are_no_reason(self) -> None:
+        self.ready()
+        self.ask(Noop())
+        self.say(b"A1 OK " + self.THROTTLED)
+        self.assertEqual((self.quirks, self.rests), ([], []))

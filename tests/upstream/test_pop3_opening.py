@@ -136,6 +136,8 @@ class LoginTest(Case):
             "-ERR [IN-USE] Do you have another POP session running?": MaildropInUse,
             "-ERR [LOGIN-DELAY] minimum time between mail checks violation": UpstreamUnavailable,
             "-ERR [SYS/TEMP] database down": UpstreamUnavailable,
+            "-ERR [AUTH] Application-specific password required: https://example.org": UpstreamUnsuitable,
+            "-ERR [AUTH] Web login required: https://example.org": UpstreamUnsuitable,
             "-ERR [SYS/PERM] POP is not enabled for this account": UpstreamUnsuitable,
             "-ERR maildrop already locked": UpstreamUnavailable,
             "-ERR Mailbox in use, wait 5 minutes": UpstreamUnavailable,

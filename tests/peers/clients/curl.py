@@ -24,7 +24,14 @@ from tests.peers.clients.seam import (
 
 _LOGIN_DENIED = 67
 
-_MECHANISM = {"any": "*", "plain": "PLAIN", "login": "LOGIN", "xoauth2": "XOAUTH2", "oauthbearer": "OAUTHBEARER"}
+_MECHANISM = {
+    "any": "*",
+    "plain": "PLAIN",
+    "login": "LOGIN",
+    "xoauth2": "XOAUTH2",
+    "oauthbearer": "OAUTHBEARER",
+    "apop": "+APOP",
+}
 """curl 7.88 cannot be told to prefer USER and PASS to a SASL mechanism it knows."""
 
 

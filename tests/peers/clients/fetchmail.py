@@ -69,10 +69,11 @@ class Fetchmail:
     def _control(self, account: Pop3Account, directory: Path, *, keep: bool) -> str:
         tls = _TLS[account.tls] + (f" sslcertfile '{account.ca}'" if account.ca else "")
         wanted = {"uidl": "", "plain": "", "fetchall": "fetchall"}[self.mode] + (" keep" if keep else " no keep")
+        protocol = "apop" if account.auth == "apop" else "pop3"
         # What fetchmail would mend or leave out of its own: addresses, line ends, junk in headers, a Received on top.
         return (
             "set invisible\n"
-            f"poll {account.host} protocol pop3 port {account.port} bad-header accept"
+            f"poll {account.host} protocol {protocol} port {account.port} bad-header accept"
             f' {"uidl" if self.mode == "uidl" else ""} user "{account.user}" password "{account.password}"'
             f" {tls} {wanted} no rewrite no stripcr"
             f""" mda "/bin/sh -c 'f=$(mktemp {directory}/XXXXXX) && cat >$f'" """

@@ -33,6 +33,7 @@ port = {account.port}
 username = {account.user}
 password = {account.password}
 timeout = 60
+use_apop = {apop}
 {trust}
 [destination]
 type = Maildir
@@ -95,6 +96,7 @@ class Getmail:
             type="SimplePOP3SSLRetriever" if account.tls == "implicit" else "SimplePOP3Retriever",
             account=account,
             trust=f"ca_certs = {desk / 'ca.pem'}" if account.ca else "",
+            apop=account.auth == "apop",
             maildir=desk / "mail",
             delete=not keep,
         )

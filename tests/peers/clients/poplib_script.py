@@ -61,9 +61,12 @@ def _transact(
     connection: poplib.POP3, account: Pop3Account, known: set[str], *, keep: bool
 ) -> tuple[list[bytes], set[str]]:
     with contextlib.closing(connection):
-        connection.user(account.user)
         try:
-            connection.pass_(account.password)
+            if account.auth == "apop":
+                connection.apop(account.user, account.password)
+            else:
+                connection.user(account.user)
+                connection.pass_(account.password)
         except poplib.error_proto as refusal:
             raise LoginRefusedError(str(refusal)) from refusal
         count, _ = connection.stat()

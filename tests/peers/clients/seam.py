@@ -15,9 +15,9 @@ from typing import Literal, Protocol
 from attrs import frozen
 
 Tls = Literal["none", "stls", "implicit"]
-Auth = Literal["any", "user", "plain", "login", "xoauth2", "oauthbearer"]
+Auth = Literal["any", "user", "plain", "login", "xoauth2", "oauthbearer", "scram-sha-256", "apop"]
 """How the program logs in: "any" lets it choose, as most users do; "user" is USER and PASS; the bearer mechanisms
-take the password as the token."""
+take the password as the token; the last two work with accounts of the bridge's own only."""
 
 
 @frozen

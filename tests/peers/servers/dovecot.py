@@ -152,6 +152,7 @@ class Dovecot(ManyUsersServer):
         layout: str = "",
         connections: int = 200,
         mechanisms: str = "plain login xoauth2 oauthbearer",
+        oauth2: str = _OAUTH2,
     ) -> None:
         program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
@@ -163,6 +164,7 @@ class Dovecot(ManyUsersServer):
         self.pop3_port = free_port()
         self.pop3s_port = free_port() if tls else None
         self.tls_port = free_port() if tls else None
+        self._oauth2 = oauth2
         self._prepare(tls)
         self.add_user(self.user)
         text = _CONFIGURATION.format(
@@ -198,7 +200,7 @@ class Dovecot(ManyUsersServer):
         for folder in ("run", "mail", "users", "keys", "keys/default", "keys/default/HS256"):
             (self.directory / folder).mkdir()
             self._own(self.directory / folder)
-        self._file("oauth2.conf", _OAUTH2.format(directory=self.directory).encode())
+        self._file("oauth2.conf", self._oauth2.format(directory=self.directory).encode())
         self._file("keys/default/HS256/default", base64.b64encode(_TOKEN_KEY))
         if tls:
             self._file("server.pem", tls.certificate.read_bytes())
@@ -263,6 +265,7 @@ def dovecot(
     layout: str = "",
     connections: int = 200,
     mechanisms: str = "plain login xoauth2 oauthbearer",
+    oauth2: str = _OAUTH2,
 ) -> Iterator[Dovecot]:
     """A Dovecot for the time of the block.
 
@@ -270,6 +273,7 @@ def dovecot(
     tls: gives STARTTLS and `tls_port`; connections: how many one user may have from one address.
     layout: how mailboxes are named on the disk, "" is the format's own way; with "index" each has a folder with a name
     of its own, and one made anew under an old name shares nothing with the one before.
+    oauth2: how bearer tokens are checked; without it those of `Dovecot.token` hold.
     directory: where its log is copied at the end; it lives in a short-lived one of its own.
     """
     own = Path(tempfile.mkdtemp(prefix="dovecot-"))
@@ -283,6 +287,7 @@ def dovecot(
             layout=layout,
             connections=connections,
             mechanisms=mechanisms,
+            oauth2=oauth2,
         )
         try:
             yield server

@@ -1,0 +1,29 @@
+"""What `popbridge status` says of OAuth2: who has given consent, and where it is wanted again."""
+
+from collections.abc import Callable
+
+from bridge.commands.status import age
+from bridge.config import OAuth2Grant
+from bridge.credentials.oauth2_answers import shown
+from bridge.credentials.oauth2_record import Record, recall
+from bridge.credentials.vault import Vault
+
+
+async def consents(grants: tuple[OAuth2Grant, ...], vault: Vault, say: Callable[[str], None], now: float) -> None:
+    """`now`: seconds since 1970. Raises what the vault raises."""
+    for grant in grants:
+        say(f"oauth2 {grant.name}: {_standing(grant, await recall(vault, grant.name), now)}")
+
+
+def _standing(grant: OAuth2Grant, record: Record, now: float) -> str:
+    remedy = f"popbridge authorise {grant.name}"
+    if record.refused:
+        wants = "the provider wants consent again" if record.refresh is not None else "the provider refuses it"
+        return f"{wants} for {age(now - record.refused_at)} ({shown(record.refused)}); {remedy}"
+    if grant.grant in ("client", "service"):
+        return "of its own right"
+    if record.refresh is None:
+        return f"nobody has given consent yet; {remedy}"
+    if record.client_id != grant.client_id:
+        return f"consent was given to another client_id; {remedy}"
+    return f"authorised; the refresh token is there for {age(now - record.since)}"

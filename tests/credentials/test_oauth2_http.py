@@ -1,0 +1,97 @@
+# Twisted gives its test doubles no types.
+# mypy: disallow-untyped-calls=False
+"""What is sent to an authorization server goes nowhere else, and whatever it answers ends in time and within bounds."""
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseNeverReceived
+
+from bridge.credentials.oauth2_http import LARGEST, LONGEST_RETRY, PATIENCE, NoAnswer, Posting
+from bridge.secret import Secret
+from tests.credentials.authority import TOKEN, Authority, Said
+
+
+def test_a_form_is_posted_and_the_answer_comes_back() -> None:
+    authority = Authority([Said(b"octets", 418)])
+
+    answer = authority.done(authority.posting().post(TOKEN, {"a": "1&2", "secret": Secret("gehéim".encode())}))
+
+    assert authority.asked == [{"a": "1&2", "secret": "gehéim"}]
+    assert (answer.status, answer.octets, answer.retry_after) == (418, b"octets", None)
+
+
+@pytest.mark.parametrize("address", ["http://login.example.org/token", "ftp://127.0.0.1/", "//127.0.0.1/"])
+def test_nothing_goes_where_others_could_read_it(address: str) -> None:
+    authority = Authority([Said(b"")])
+
+    with pytest.raises(NoAnswer, match="not https"):
+        authority.done(authority.posting().post(address, {}))
+    assert authority.asked == []
+
+
+def test_a_redirection_is_not_followed() -> None:
+    authority = Authority([Said(b"", 307, {"location": "http://127.0.0.1/elsewhere"}), Said(b"")])
+
+    assert authority.done(authority.posting().post(TOKEN, {"code": "1"})).status == 307
+    assert authority.paths == ["/token"]
+
+
+def test_an_endless_answer_is_cut() -> None:
+    authority = Authority([Said(b"x" * (LARGEST + 1))])
+
+    with pytest.raises(NoAnswer, match="too long"):
+        authority.done(authority.posting().post(TOKEN, {}))
+
+
+def test_a_silent_server_is_waited_for_half_a_minute() -> None:
+    authority = Authority()
+    outcome = authority.started(authority.posting().post(TOKEN, {}))
+
+    authority.clock.advance(PATIENCE - 1)
+    assert not outcome.over
+    authority.clock.advance(1)
+    assert isinstance(outcome.error, NoAnswer)
+    assert "127.0.0.1 did not answer within 30 seconds" in str(outcome.error)
+
+
+class _Failing:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def post(self, *_: object, **__: object) -> "Deferred[None]":
+        return fail(self._error)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Refused("no"), "refused"),
+        (ResponseNeverReceived([Failure(Refused("no"))]), "refused"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_why_nobody_answers_is_said(error: Exception, said: str) -> None:
+    with pytest.raises(NoAnswer, match=f"127.0.0.1 does not answer: .*{said}"):
+        Authority().done(Posting(_Failing(error), Clock()).post(TOKEN, {"refresh_token": Secret(b"secret")}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        ("999999", LONGEST_RETRY),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 100.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:02:00 -0000", 100.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_server_that_asks_for_a_rest_is_understood(header: str, seconds: float | None) -> None:
+    authority = Authority([Said(b"", 503, {"retry-after": header})])
+    authority.clock.advance(20)
+
+    assert authority.done(authority.posting().post(TOKEN, {})).retry_after == seconds
