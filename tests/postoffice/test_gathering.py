@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from bridge.events import SourceAway
+from bridge.events import MessageLooping, SourceAway
 from bridge.maildrop.errors import (
     CredentialsRefused,
     ListingIncomplete,
@@ -21,6 +21,7 @@ from bridge.maildrop.readahead import Way
 from bridge.maildrop.source import Deletion
 from bridge.names import MessageNumber
 from bridge.postoffice.gathering import Gathering
+from bridge.postoffice.loops import ALARM
 from bridge.postoffice.together import NotInTime
 from tests.postoffice.kit import result
 from tests.postoffice.several import PATIENCE, Street, mark, uidls_of
@@ -85,6 +86,17 @@ def test_what_is_learned_is_learned_of_the_right_source(street: Street) -> None:
     visit.leave()
 
     assert list(gathered(street).maildrop.sizes()) == [(1, 15), (2, 99), (3, 15), (4, 15)]
+
+
+def test_messages_of_two_sources_are_no_loop_though_their_uids_are_alike(street: Street) -> None:
+    visit = gathered(street)
+    for _ in range(ALARM - 1):
+        for n in (1, 2):
+            visit.delivered(number(n), 15, by_top=False)
+    assert not street.told(MessageLooping)
+    visit.delivered(number(2), 15, by_top=False)
+    [loop] = street.told(MessageLooping)
+    assert (loop.account, loop.uidl) == ("alice/b", "b.00000007-00000001")
 
 
 def test_quit_deletes_in_each_source_what_was_marked_there(street: Street) -> None:
@@ -301,6 +313,22 @@ def test_what_was_deleted_is_not_served_again(remembering: Street) -> None:
     visit.leave()
     remembering.box("b").fails = TROUBLES[0]
     assert len(remembering.listed()) == len(before) - 2
+
+
+def test_what_somebody_has_taken_back_since_is_served(remembering: Street) -> None:
+    for box in remembering.boxes:
+        box.settings["delete"] = "flag"
+    before = remembering.listed()
+    visit = gathered(remembering)
+    mark(visit, 2)
+    assert result(visit.quit(visit.maildrop.marked())).done == 1
+    visit.leave()
+    assert len(remembering.listed()) == 3
+    remembering.box("b").messages[1].deleted = False
+    assert remembering.listed() == before
+    remembering.box("b").fails = TROUBLES[0]
+
+    assert remembering.listed() == before
 
 
 def test_a_search_finds_again_what_it_has_ever_found(remembering: Street) -> None:

@@ -159,6 +159,23 @@ def test_a_poll_to_which_nothing_is_new_puts_nothing_in_order_again() -> None:
     assert len(street.listed()) == 2
 
 
+def test_what_is_kept_from_a_login_changes_no_listing_and_is_seen_all_the_same() -> None:
+    street = Street("a", "b", delete="keep")
+    street.store = HeldStore(MemoryStore(street.clock.seconds), 10**9)  # type: ignore[assignment]  # as in the service
+    street.restart()
+    for box in street.boxes:
+        box.put(b"x")
+        box.goes_on = True
+    for _ in range(3):
+        before = street.listed()
+    visit = street.open()
+    mark(visit, 1)
+    assert result(visit.quit(visit.maildrop.marked())).done == 1
+    visit.leave()
+
+    assert street.listed() == before[1:]
+
+
 def test_the_orders_of_so_many_logins_are_held_and_no_more() -> None:
     street = Street("a", "b")
     street.box("a").put(b"x")
