@@ -5,10 +5,11 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from bridge.check_secrets import check_secrets
-from bridge.config import Config, OwnAccount, OwnSource, Reference, Upstream
+from bridge.config import Config, OAuth2Grant, OwnAccount, OwnSource, Reference, Upstream
 from bridge.secret import Secret
 from tests.contracts.fake_vault import FakeVault
 
@@ -27,6 +28,15 @@ class CheckSecretsTests(TestCase):
             for name, reference in references.items()
         )
         self.config = Config(base=self.file.parent, listeners=(), accounts=(OwnAccount(user="ann", source=sources),))
+
+    async def test_of_a_source_with_a_grant_the_grant_is_looked_at(self) -> None:
+        [account] = self.config.accounts
+        source = evolve(account.source[0], secret=Reference("oauth2", "work"))
+        grant = OAuth2Grant(name="work", client_secret=Reference("vault", "work-client"))
+        self.config = evolve(self.config, accounts=(evolve(account, source=(source,)),), oauth2=(grant,))
+        fine, [line] = await self.said()
+        assert not fine
+        assert line.startswith("secret of oauth2 work: the vault has no secret work-client")
 
     async def said(self) -> tuple[bool, list[str]]:
         lines: list[str] = []

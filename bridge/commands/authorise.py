@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 
-from bridge.commands.consent import Person, authorise, grant_named, logins_of
+from bridge.commands.consent import Person, authorise, grant_named
+from bridge.commands.first_look import look, sources_of
 from bridge.commands.running import run
 from bridge.commands.terminal import CommandRefused
 from bridge.config import ConfigError, Reference, load
+from bridge.credentials.oauth2 import grants_of
 from bridge.credentials.oauth2_client import Client
 from bridge.credentials.oauth2_http import posting
 from bridge.credentials.references import resolve
@@ -47,8 +49,9 @@ def authorise_command(name: str, config: Path, paste: bool, device: bool) -> Non
 
         client = Client.of(grant, posting(reactor), found, reactor)
         person = Person(click.echo, _asked, open_browser)
-        await authorise(client, vault, person, reactor, logins_of(settings, name), paste=paste, device=device)
-        return True
+        logins = sorted({source.login.decode() for source in sources_of(settings, name)})
+        await authorise(client, vault, person, reactor, logins, paste=paste, device=device)
+        return await look(settings, name, grants_of(settings, reactor, vault), reactor, click.echo)
 
     run(work)
 

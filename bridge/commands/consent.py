@@ -49,12 +49,6 @@ def grant_named(config: Config, name: str) -> OAuth2Grant:
     raise CommandRefused(f'no [[oauth2]] entry has name = "{name}"; {there}')
 
 
-def logins_of(config: Config, name: str) -> list[str]:
-    """Who logs in upstream by this grant."""
-    sources = [source for account in config.accounts for source in account.source]
-    return sorted({s.login for s in sources if (s.secret.kind, s.secret.name) == ("oauth2", name)})
-
-
 async def authorise(
     client: Client, vault: Vault, person: Person, reactor: Reactor, logins: list[str], *, paste: bool, device: bool
 ) -> None:
@@ -75,9 +69,7 @@ async def authorise(
         raise CommandRefused(f"the provider says no: {refused}; run the command again to ask again") from None
     except NoTokens as none:
         raise _explained(grant, none) from None
-    person.say(
-        f"{grant.name}: authorised. A running bridge uses it from the next login on; nothing more is to be done."
-    )
+    person.say(f"{grant.name}: authorised; a running bridge uses it from the next login on")
 
 
 async def _by_browser(client: Client, vault: Vault, person: Person, reactor: Reactor, login: str | None) -> None:
@@ -188,7 +180,7 @@ async def _try_right(client: Client, vault: Vault, person: Person, logins: list[
     except NoTokens as none:
         raise _explained(grant, none) from None
     await remember(vault, grant.name, Record())
-    person.say(f"{grant.name}: needs nobody's consent, and the server gives tokens; nothing more is to be done.")
+    person.say(f"{grant.name}: needs nobody's consent, and the server gives tokens")
 
 
 def _question(client: Client, redirect: str, login: str | None) -> Question:

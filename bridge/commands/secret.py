@@ -16,6 +16,7 @@ from bridge.commands.opened import settings_of
 from bridge.commands.running import run
 from bridge.commands.terminal import CommandRefused, counted
 from bridge.config import Config
+from bridge.credentials.references import named
 from bridge.credentials.sealing import Key, Keys, write_keys
 from bridge.credentials.vault import LONGEST, OWNERS_NAME, Vault, check
 from bridge.credentials.vault_file import FileVault
@@ -127,14 +128,9 @@ async def rekey(vault: FileVault, say: Say) -> None:
 def wanted(config: Config) -> dict[str, list[str]]:
     """Who needs which secret of the vault."""
     wants: dict[str, list[str]] = {}
-    for account in config.accounts:
-        for source in account.source:
-            if source.secret.kind == "vault":
-                wants.setdefault(source.secret.name, []).append(f"{account.user}/{source.name}")
-    for grant in config.oauth2:
-        for reference in (grant.client_secret, grant.private_key, grant.service_account):
-            if reference is not None and reference.kind == "vault":
-                wants.setdefault(reference.name, []).append(f"oauth2 {grant.name}")
+    for who, reference in named(config):
+        if reference.kind == "vault":
+            wants.setdefault(reference.name, []).append(who)
     return wants
 
 

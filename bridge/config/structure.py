@@ -62,6 +62,7 @@ from bridge.config.values import (
 from bridge.config.vault_notation import parse_key_source, parse_vault_file
 from bridge.maildrop.searchkeys import check_search
 from bridge.maildrop.uidl import UPSTREAM, parse_format
+from bridge.passwords.preparation import prepare
 from bridge.passwords.scram import Keys, parse_keys
 from bridge.passwords.scrypt import PasswordHash, parse_hash
 
@@ -315,6 +316,18 @@ def _checked(check: Callable[[str], str]) -> Callable[[Any, Any], str]:
     return lambda value, _: check(_text(value, str))
 
 
+def _user(value: Any, kind: Any) -> str:
+    """As SCRAM's clients send it (RFC 5802, section 5.1)."""
+    name = _login(value, kind)
+    try:
+        prepared = prepare(name)
+    except ValueError as error:
+        raise WrongValue(f"no mail program can send this name: {error}", write="ann") from None
+    if prepared != name:
+        raise WrongValue("mail programs send this name in another form (RFC 4013)", write=prepared or "ann")
+    return name
+
+
 _SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"} | {"unavailable", "origin_header"}
 _DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
     PassThrough: _as_its_upstream_is,
@@ -354,7 +367,7 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "login": override(struct_hook=_login),
         "origin_header": override(struct_hook=_header_name),
     },
-    OwnAccount: {"user": override(struct_hook=_login)},
+    OwnAccount: {"user": override(struct_hook=_user)},
     Device: {
         "name": override(struct_hook=lambda value, _: check_device(_text(value, str))),
         **{key: _SETTINGS[key] for key in ("trash", "archive", "search")},

@@ -8,7 +8,7 @@ from bridge.config import OwnAccount
 from bridge.config.devices import with_password
 from bridge.passwords import scram, scrypt
 from bridge.passwords.generated import generate
-from bridge.passwords.preparation import prepare
+from bridge.passwords.preparation import LONGEST, prepare
 from bridge.passwords.scram import Keys, make_keys
 from bridge.passwords.scrypt import Cost, PasswordHash, make_hash
 from bridge.secret import Secret
@@ -74,5 +74,7 @@ def _check(typed: Secret) -> None:
         text = prepare(typed.reveal().decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("the password is not UTF-8") from None
+    if len(typed.reveal()) > LONGEST:
+        raise ValueError(f"a password has at most {LONGEST} octets")
     if len(text) < SHORTEST:
         raise ValueError(f"a password has at least {SHORTEST} characters; without --typed a good one is made up")

@@ -31,6 +31,7 @@ REMEMBERED = 600.0
 """Seconds (S22): from then on it is checked again."""
 
 MOST = 20_000
+"""Passwords remembered at the same time."""
 
 Evidence = Credentials | Claim | Digest
 """What a client shows. Each has `login`, `mechanism`, and `secret`: what counts as its guess."""

@@ -4,11 +4,12 @@ Read anew each time.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.internet.threads import deferToThread
 
-from bridge.config import Reference
+from bridge.config import Config, Reference
 from bridge.credentials.vault import LONGEST, Vault
 from bridge.maildrop.errors import UpstreamUnsuitable
 from bridge.secret import Secret
@@ -41,6 +42,18 @@ def _read(name: str) -> Secret:
     if not 0 < len(value) <= LONGEST:
         raise UpstreamUnsuitable(f"{name} holds no password" if not value else f"{name} is too long for a password")
     return Secret(value)
+
+
+def named(config: Config) -> Iterator[tuple[str, Reference]]:
+    """Every secret that the owner keeps for the bridge, and who needs it; a source with a grant has none of its own."""
+    for account in config.accounts:
+        for source in account.source:
+            if source.secret.kind != "oauth2":
+                yield f"{account.user}/{source.name}", source.secret
+    for grant in config.oauth2:
+        for reference in (grant.client_secret, grant.private_key, grant.service_account):
+            if reference is not None:
+                yield f"oauth2 {grant.name}", reference
 
 
 def open_to_all(reference: Reference) -> bool:

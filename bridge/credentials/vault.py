@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from bridge.maildrop.errors import Lasting, StateUnavailable
+from bridge.maildrop.errors import Lasting, Trouble
 from bridge.secret import Secret
 
 LONGEST = 64 * 1024
@@ -25,7 +25,7 @@ class VaultLocked(Lasting):
     """The key is missing, wrong or open to others, or the file cannot be used: a person has to see to it."""
 
 
-class VaultUnavailable(StateUnavailable):
+class VaultUnavailable(Trouble):
     """The file cannot be read or written now; nothing was promised."""
 
 

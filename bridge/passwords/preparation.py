@@ -6,6 +6,9 @@ An "é" is one character on one keyboard and two on another; without this a pass
 import stringprep
 from unicodedata import ucd_3_2_0
 
+LONGEST = 1024
+"""Octets of a password."""
+
 _PROHIBITED = (
     stringprep.in_table_c12,
     stringprep.in_table_c21_c22,
@@ -36,7 +39,12 @@ def prepare(text: str) -> str:
 
 
 def prepared(octets: bytes) -> bytes:
-    """The same for what a client sent, whatever it is: what cannot be prepared is compared octet by octet."""
+    """The same for what a client sent, whatever it is: what cannot be prepared is compared octet by octet.
+
+    So is what is longer than any password: a stranger's 64 KiB would take half a second of Python.
+    """
+    if len(octets) > LONGEST:
+        return octets
     try:
         return prepare(octets.decode("utf-8")).encode("utf-8")
     except ValueError:  # UnicodeDecodeError is one

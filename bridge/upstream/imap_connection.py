@@ -396,7 +396,8 @@ class ImapConnection(Protocol):
         """Exchange Online says why once, to the first command, and hangs up."""
         if (wording := known(text)) is not None:
             self._met(wording.quirk)
-            self._words = trouble(wording, text)
+            # What is lasting is told by the command that it answers; a connection that is lost may be found again.
+            self._words = trouble(wording, text) if wording.temporary else None
         if (rest := asked_rest(text)) > 0:
             self._on_rest(rest)
 

@@ -14,15 +14,14 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bridge.commands import consent
-from bridge.commands.consent import Person, authorise, grant_named, logins_of
+from bridge.commands.consent import Person, authorise, grant_named
 from bridge.commands.terminal import CommandRefused
-from bridge.config import Config, OAuth2Grant, OwnAccount, Reference
+from bridge.config import Config, OAuth2Grant, Reference
 from bridge.credentials.oauth2_record import Record, recall, remember
 from bridge.secret import Secret
 from tests.commands.test_loopback import Page, get
 from tests.contracts.fake_vault import FakeVault
 from tests.credentials.authority import GRANT, Authority, Said, refusal, tokens
-from tests.credentials.house import SOURCE
 
 GIVEN = tokens("a1", refresh_token="r1")
 CODES = {"device_code": "d", "user_code": "WXYZ", "verification_uri": "https://x.example/d", "expires_in": 600}
@@ -92,7 +91,7 @@ class Pasting(TestCase):
         text = "\n".join(walk.said)
         assert "That is not it: it does not belong to the question" in text
         assert f"cannot reach {urlsplit(asked['redirect_uri']).netloc}. That is right so" in text
-        assert walk.said[-1].startswith("work: authorised.")
+        assert walk.said[-1].startswith("work: authorised;")
         assert "r1" not in text
         assert "a1" not in text
 
@@ -246,7 +245,7 @@ class OwnRight(TestCase):
 
         await self.tried(walk)
 
-        assert walk.said == ["work: needs nobody's consent, and the server gives tokens; nothing more is to be done."]
+        assert walk.said == ["work: needs nobody's consent, and the server gives tokens"]
         assert walk.record() == Record()
 
     async def test_where_it_fails_it_stays_stopped(self) -> None:
@@ -265,10 +264,3 @@ def test_a_grant_is_found_by_its_name_or_the_names_are_told() -> None:
         grant_named(config, "play")
     with pytest.raises(CommandRefused, match=r"there are none; docs/oauth2\.md"):
         grant_named(evolve(config, oauth2=()), "work")
-
-
-def test_who_is_to_log_in_is_known_from_the_sources() -> None:
-    account = OwnAccount(user="ann", source=(SOURCE, evolve(SOURCE, name="junk")))
-    config = Config(base=Path("/"), listeners=(), accounts=(account,), oauth2=(GRANT,))
-    assert logins_of(config, "work") == ["ann@work.example"]
-    assert logins_of(config, "play") == []

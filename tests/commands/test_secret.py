@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from bridge.cli import main
 from bridge.commands.secret import VARIABLE, wanted
-from bridge.config import load
+from bridge.config import Config, OAuth2Grant, Reference, load
 from bridge.credentials.vault_file import VaultFile
 from bridge.credentials.vault_key import KeyFile
 from bridge.secret import Secret
@@ -150,3 +150,12 @@ def test_a_key_that_others_can_read_is_a_sentence(place: Path) -> None:
 
 def test_who_wants_what(place: Path) -> None:
     assert wanted(load(place / "popbridge.toml")) == {"work": ["ann/work"]}
+
+
+def test_what_an_oauth2_grant_needs_is_known_too() -> None:
+    grant = OAuth2Grant(name="google", client_id="x", client_secret=Reference("vault", "client"))
+    own = OAuth2Grant(name="office", private_key=Reference("vault", "key"), service_account=Reference("file", "/x"))
+
+    config = Config(base=Path("/"), listeners=(), oauth2=(grant, own))
+
+    assert wanted(config) == {"client": ["oauth2 google"], "key": ["oauth2 office"]}

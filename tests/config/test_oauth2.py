@@ -7,8 +7,8 @@ import pytest
 
 from bridge.config import Config, ConfigError, OAuth2Grant, Reference, load
 from bridge.config.presets import authorization_server
+from tests.config.test_reading import HASH
 
-HASH = "$scrypt$ln=15,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
 REST = f"""
 [[listener]]
 pop3 = "127.0.0.1:1110"

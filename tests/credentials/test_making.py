@@ -41,6 +41,7 @@ def test_a_typed_password_is_taken_as_it_is_typed_elsewhere() -> None:
     [
         (b"x" * (SHORTEST - 1), "at least"),
         (b"", "at least"),
+        (b"x" * 1025, "at most"),
         (b"tab\tin the middle", "control"),
         (b"\xff" * 9, "UTF-8"),
     ],

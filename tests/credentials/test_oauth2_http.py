@@ -2,16 +2,28 @@
 # mypy: disallow-untyped-calls=False
 """What is sent to an authorization server goes nowhere else, and whatever it answers ends in time and within bounds."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
 import pytest
+from twisted.internet import reactor  # noqa: TID251
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseNeverReceived
+from twisted.web.server import Site
 
-from bridge.credentials.oauth2_http import LARGEST, LONGEST_RETRY, PATIENCE, NoAnswer, Posting
+from bridge.credentials.oauth2_http import LARGEST, LONGEST_RETRY, PATIENCE, NoAnswer, Posting, posting
 from bridge.secret import Secret
 from tests.credentials.authority import TOKEN, Authority, Said
+from tests.peers.certificates import Certificate, make_certificates
+from tests.peers.child import free_port
 
 
 def test_a_form_is_posted_and_the_answer_comes_back() -> None:
@@ -95,3 +107,38 @@ def test_a_server_that_asks_for_a_rest_is_understood(header: str, seconds: float
     authority.clock.advance(20)
 
     assert authority.done(authority.posting().post(TOKEN, {})).retry_after == seconds
+
+
+class OverTls(TestCase):
+    """With Twisted's own agent, and a server on this machine."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.certificates = make_certificates(self.folder)
+        self.authority = Authority([Said(b"octets")])
+
+    def serve(self, certificate: Certificate) -> str:
+        context = DefaultOpenSSLContextFactory(str(certificate.key), str(certificate.certificate))
+        port: Any = reactor.listenSSL(0, Site(self.authority), context, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(port.stopListening)
+        return f"https://localhost:{port.getHost().port}/token"
+
+    async def test_a_server_that_the_system_s_authorities_vouch_for_is_asked(self) -> None:
+        os.putenv("SSL_CERT_FILE", str(self.certificates.authority))
+        self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+        address = self.serve(self.certificates.server)
+
+        answer = await posting(reactor).post(address, {"code": "1"})
+
+        assert (answer.octets, self.authority.asked) == (b"octets", [{"code": "1"}])
+
+    async def test_any_other_gets_nothing(self) -> None:
+        for certificate in (self.certificates.self_signed, self.certificates.server):
+            with pytest.raises(NoAnswer, match=r"localhost does not answer: .*certificate verify failed"):
+                await posting(reactor).post(self.serve(certificate), {"code": "1"})
+        assert self.authority.asked == []
+
+    async def test_nobody_there_is_said(self) -> None:
+        with pytest.raises(NoAnswer, match=r"localhost does not answer: .*refused"):
+            await posting(reactor).post(f"https://localhost:{free_port()}/", {})

@@ -267,6 +267,7 @@ def test_two_changes_at_once_of_which_one_is_cut_lose_nothing(filled: VaultFile)
 
 WORKING = """
 import sys
+import time
 from pathlib import Path
 from bridge.credentials.vault_file import VaultFile
 from bridge.credentials.vault_key import KeyFile
@@ -278,6 +279,7 @@ while True:
     n += 1
     if sys.argv[1] == "rekey":
         vault.rekey()
+        time.sleep(0.03)  # who holds the file all the time shuts others out
     else:
         vault.put("counter", Secret(str(n).encode()), float(n))
     print(n, flush=True)

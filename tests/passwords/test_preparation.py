@@ -38,6 +38,11 @@ def test_octets_that_are_no_text_are_compared_as_they_are() -> None:
     assert prepared(b"caf\xe9") == b"caf\xe9"
 
 
+def test_what_is_longer_than_any_password_takes_no_time() -> None:
+    assert prepared("\u2168".encode() * 341) == b"IX" * 341
+    assert prepared("\u2168".encode() * 342) == "\u2168".encode() * 342
+
+
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
 def test_ascii_stays_as_it_is(text: str) -> None:
     assert prepare(text) == text

@@ -61,6 +61,7 @@ class Ground:
     protocol: Literal["imap", "pop3"] = "imap"
     command: Sequence[str] = ()
     log: list[str] = field(factory=list)
+    before: int = 0
 
     @property
     def config(self) -> str:
@@ -83,15 +84,18 @@ class Ground:
         self.log.append(done.stdout + done.stderr)
         return done
 
-    def authorise(self, user: str | None = None) -> None:
-        """As a person does it in a browser on this machine."""
+    def authorise(self, user: str | None = None, *, opens: str = "ann/inbox: opens, 2 messages") -> None:
+        """As a person does it in a browser on this machine; `opens`: what is said of the mailbox then."""
         browser = f"{sys.executable} {person.__file__} {user or self.mailbox.user} %s"
         done = self.popbridge("authorise", "work", environment={"BROWSER": browser})
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "work: authorised" in done.stdout
+        assert "work: authorised" in done.stdout, done.stdout + done.stderr
+        assert opens in done.stdout
+        assert done.returncode == (0 if "opens" in opens else 1)
+        self.before = len(self.authority.requests("refresh_token"))
 
     def refreshes(self) -> int:
-        return len(self.authority.requests("refresh_token"))
+        """Since the last consent."""
+        return len(self.authority.requests("refresh_token")) - self.before
 
     @contextlib.contextmanager
     def bridge(self) -> Iterator[Bridge]:
@@ -109,7 +113,7 @@ class Ground:
 
 @contextlib.contextmanager
 def ground(folder: Path, *, lifetimes: Sequence[int] = (3600,), rotate: bool = True) -> Iterator[Ground]:
-    """`lifetimes`: seconds of the first access token and so on; that of the consent is never used."""
+    """`lifetimes`: seconds of the access tokens; the command for the consent takes the first two."""
     own = folder / "bridge"
     own.mkdir()
     with contextlib.ExitStack() as stack:

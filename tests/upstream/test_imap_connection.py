@@ -614,6 +614,14 @@ class InWordsTest(Line):
         self.network.settle()
         self.assertEnded(unanswered, "upstream closed the connection")
 
+    def test_a_connection_that_is_lost_is_lost_for_now_whatever_was_said(self) -> None:
+        self.ready()
+        unanswered = self.ask(Noop())
+        self.say(b"* BYE Web login required.\r\n")
+        self.there.loseConnection()
+        self.network.settle()
+        self.assertEnded(unanswered, "upstream closed the connection (Web login required.)")
+
     def test_words_in_an_ok_are_no_reason(self) -> None:
         self.ready()
         self.ask(Noop())
