@@ -19,7 +19,6 @@ from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox, Policy, refusal, shortfall, unkeepable
-from bridge.maildrop.uidl import parse_format
 from bridge.maildrop.view import select
 from bridge.sasl import Credentials
 from bridge.secret import Secret
@@ -119,7 +118,7 @@ async def _look(account: Account, connection: ImapConnection, reactor: Reactor, 
     if settings.seen != "never":
         kept = mailbox.flags_kept is None or "\\seen" in mailbox.flags_kept
         say(f'  seen = "{settings.seen}": ' + ("holds" if kept else "the mailbox does not keep the \\Seen flag"))
-    ids = await _ids(settings, connection, visible, say)
+    ids = await _ids(account, connection, visible, say)
     return ids and not unkeepable(Policy(settings.delete), mailbox)
 
 
@@ -146,9 +145,9 @@ def _later(settings: Settings, mailbox: Mailbox, say: Say) -> None:
         say(f"  purge = {_time(settings.purge)}: {why or refusal(Policy.EXPUNGE, mailbox) or 'holds'}")
 
 
-async def _ids(settings: Settings, connection: ImapConnection, listing: Listing, say: Say) -> bool:
+async def _ids(account: Account, connection: ImapConnection, listing: Listing, say: Say) -> bool:
     """Formats made of the server's own ids are tried on its newest message."""
-    uidl_format = parse_format(settings.uidl)
+    settings, uidl_format = account.settings, account.uidl_format(None)
     if not uidl_format.stable:
         return True
     try:

@@ -179,6 +179,14 @@ class UpstreamLost:
 
 
 @frozen
+class SourceAway:
+    """A source cannot be reached, and what it listed last is served in its place."""
+
+    account: str
+    reason: str
+
+
+@frozen
 class QuirkMet:
     """A peer was met with a tolerance that has a name (see `imap/quirks` and `pop3/commands`)."""
 
@@ -226,6 +234,7 @@ Event = (
     | TokenDelayed
     | CommandFailed
     | UpstreamLost
+    | SourceAway
     | QuirkMet
     | WireTraced
     | BugMet

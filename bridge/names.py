@@ -36,6 +36,11 @@ class SourceKey:
     account: AccountName
     source: SourceName = ALONE
 
+    @property
+    def label(self) -> str:
+        """As a person is told of it."""
+        return f"{self.account}/{self.source}" if self.source else str(self.account)
+
 
 def to_ranges(uids: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Ascending, distinct (first, last) pairs that cover exactly these numbers."""

@@ -5,7 +5,9 @@ from urllib.parse import quote_from_bytes
 
 from attrs import evolve, field, frozen
 
-from bridge.config import Settings
+from bridge.config import OwnSource, Settings
+from bridge.maildrop.memory import Memory
+from bridge.maildrop.uidl import UidlFormat, parse_format, tag_of
 from bridge.maildrop.view import PLAIN, View
 from bridge.names import ALONE, AccountName, SourceKey, SourceName
 from bridge.passwords.scram import Keys
@@ -18,7 +20,7 @@ class Account:
 
     `view`: what of the mailbox is seen, the owner's word and the login's together. `viewer`: whose eyes these are,
     from the login alone, so that an owner who changes his mind changes nobody's numbers. `source`: which of several
-    behind one login it is, "" of pass-through.
+    behind one login it is, "" of pass-through; `first` of them.
     """
 
     login: bytes
@@ -27,6 +29,7 @@ class Account:
     view: View = PLAIN
     viewer: str = ""
     source: SourceName = ALONE
+    first: bool = True
     key: SourceKey = field(init=False, eq=False, repr=False)
     place: str = field(init=False, eq=False, repr=False)
     """Server, mailbox and login: whatever is listed in another place is another mailbox (S1)."""
@@ -50,10 +53,33 @@ class Account:
         server = evolve(self.settings.upstream, mailbox="INBOX")
         return folded(str(server).encode() + b" " + self.login)
 
+    def uidl_format(self, memory: Memory | None) -> UidlFormat:
+        """UIDLs of the first source have no tag (S3). One that is remembered keeps the tag, or the want of one, with
+        which it was listed: an owner may put his sources in another order.
+        """
+        plain = parse_format(self.settings.uidl)
+        tagged = plain.tagged(tag_of(self.source))
+        said = plain if self.first else tagged
+        return next((form for form in (plain, tagged) if memory and form.template == memory.template), said)
+
+    @property
+    def is_remembered(self) -> bool:
+        """What was listed last is served when upstream cannot be reached (S10)."""
+        return isinstance(self.settings, OwnSource) and self.settings.unavailable == "remembered"
+
+    @property
+    def origin_header(self) -> str | None:
+        return self.settings.origin_header if isinstance(self.settings, OwnSource) else None
+
+    @property
+    def user(self) -> str:
+        """Who logs in with a mail program."""
+        return str(self.name) if self.source else self.login.decode("utf-8", "replace")
+
     @property
     def label(self) -> str:
         """As a person is told of it."""
-        return f"{self.name}/{self.source}" if self.source else str(self.name)
+        return self.key.label
 
 
 @frozen
@@ -75,6 +101,8 @@ class OwnLogin:
     """At least one; all with the same salt and cost."""
     sources: tuple[Account, ...]
     """As the account has them; each password may have them otherwise."""
+    hides_copies: bool = False
+    """Of a message that is in several sources only the first is shown."""
 
     @property
     def guessed(self) -> str:

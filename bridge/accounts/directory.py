@@ -8,6 +8,7 @@ meets the login without its view, and so does the upstream server.
 A login of the bridge's own is found before any pattern, and by nothing but its name.
 """
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import quote
@@ -63,25 +64,30 @@ class Directory:
 
 
 def _own_login(account: OwnAccount) -> OwnLogin:
-    sources = tuple(_source(account, source) for source in account.source)
+    sources = tuple(_sources(account))
     passwords = [_of_device(account, device) for device in account.device]
     if account.password is not None:
         passwords.insert(0, OwnPassword("", account.password, account.scram, sources))
-    return OwnLogin(account.user, tuple(passwords), sources)
+    return OwnLogin(account.user, tuple(passwords), sources, account.duplicates == "hide")
 
 
 def _of_device(account: OwnAccount, device: Device) -> OwnPassword:
     """Its numbers, and what it has deleted for itself, are its own."""
-    seen = (_source(account, as_seen_by(device, source), device.name) for source in account.source)
-    return OwnPassword(device.name, device.password, device.scram, tuple(seen))
+    return OwnPassword(device.name, device.password, device.scram, tuple(_sources(account, device)))
 
 
-def _source(account: OwnAccount, source: OwnSource, device: str = "") -> Account:
+def _sources(account: OwnAccount, device: Device | None = None) -> Iterator[Account]:
+    for place, source in enumerate(account.source):
+        seen = as_seen_by(device, source) if device is not None else source
+        yield _source(account, seen, device.name if device is not None else "", first=place == 0)
+
+
+def _source(account: OwnAccount, source: OwnSource, device: str, *, first: bool) -> Account:
     view = View(since=source.since, newest=source.newest, search=source.search, device=device)
     # No key of pass-through is without a blank, and no quoted name has one.
     name = AccountName(quoted(_folded(account.user).encode()))
     viewer = View(device=device).viewer
-    return Account(source.login.encode(), name, source, view, viewer, source=SourceName(source.name))
+    return Account(source.login.encode(), name, source, view, viewer, source=SourceName(source.name), first=first)
 
 
 def _seen(entry: PassThrough, login: bytes) -> tuple[PassThrough, View]:

@@ -15,7 +15,6 @@ from bridge.maildrop import advance
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, Memory
 from bridge.maildrop.source import Source
-from bridge.maildrop.uidl import parse_format
 from bridge.state.store import Store
 
 AT_ONCE = 2_000
@@ -50,7 +49,7 @@ async def compare(
         before = None
     known = await store.fingerprints(account.key, before.incarnation) if before is not None else {}
     fingerprints = await _fingerprints(source, listing, known, terminal) if _needed(old) else known
-    uidl_format = parse_format(account.settings.uidl)
+    uidl_format = account.uidl_format(before)
     if before is not None:
         given = before.uidls().uidls(listing.uids)
     elif uidl_format.stable:

@@ -1,6 +1,6 @@
 """What a command is about, opened and surely closed again: the account, the state file, the mailbox upstream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -48,7 +48,24 @@ def settings_of(file: Path | None, upstream: str | None, state: str | None) -> C
         raise CommandRefused(str(error)) from None
 
 
-def find_account(config: Config, login: str) -> Account:
+def find_account(config: Config, login: str, source: str | None = None) -> Account:
+    """`source`: which of several behind the login."""
+    sources = find_sources(config, login)
+    named = [account for account in sources if source is None or account.source == source]
+    match named:
+        case [only]:
+            return only
+        case []:
+            names = ", ".join(account.source for account in sources if account.source)
+            raise CommandRefused(f"{login} has no source {source}" + (f"; there is {names}" if names else ""))
+        case _:
+            raise CommandRefused(
+                f"{login} has several sources; say which: " + ", ".join(f"--source {one.source}" for one in sources)
+            )
+
+
+def find_sources(config: Config, login: str) -> Sequence[Account]:
+    """All that lies behind a login, in the order of the configuration."""
     try:
         account = Directory(config.passthrough, config.accounts).find(login.encode())
     except LoginNotAllowed as error:
@@ -56,12 +73,10 @@ def find_account(config: Config, login: str) -> Account:
     match account:
         case None:
             raise CommandRefused(f"no account and no [[passthrough]] entry takes the login {login}")
-        case OwnLogin(sources=(only,)):
-            return only
+        case OwnLogin(sources=sources):
+            return sources
         case Account():
-            return account
-        case _:
-            raise CommandRefused(f"{login} has several sources")
+            return [account]
 
 
 def plain_login(login: str, account: Account) -> str:
@@ -101,9 +116,11 @@ async def state_of(
 
 
 @asynccontextmanager
-async def mailbox_of(config: Config, reactor: Reactor, account: Account, password: Secret) -> AsyncIterator[Source]:
-    """Nothing is connected yet: the first question does that."""
-    given = Credentials(account.login, password, "USER", bearer=False)
+async def mailbox_of(
+    config: Config, reactor: Reactor, account: Account, password: Secret | None
+) -> AsyncIterator[Source]:
+    """Nothing is connected yet: the first question does that. `password`: None where the owner keeps one."""
+    given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
     vault = FileVault.at(config.vault, reactor.seconds)
     proof = proof_of(account, given, vault, grants_of(config, reactor, vault))
     source: Source = Opener(reactor, config.timeouts).source(account, proof)

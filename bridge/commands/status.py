@@ -15,13 +15,13 @@ async def status(store: Store, say: Say, now: float) -> None:
     """`now`: seconds since 1970. Reads, and changes nothing."""
     keys = await store.known()
     say(f"{counted(len(keys), 'mailbox', 'mailboxes')} remembered")
-    for key in sorted(keys, key=str):
+    for key in sorted(keys, key=lambda key: key.label):
         memory = await store.recall(key)
         if memory is None:  # forgotten between the two questions
             continue
         hidden = sum(memory.listing.hidden)
         say(
-            f"  {key.account}: {counted(len(memory.listing), 'message')}"
+            f"  {key.label}: {counted(len(memory.listing), 'message')}"
             + (f", {hidden:,} hidden" if hidden else "")
             + (f", last seen at {memory.place}" if memory.place != key.account else "")
         )
@@ -33,12 +33,12 @@ async def status(store: Store, say: Say, now: float) -> None:
         say("no deletions wait")
     for pending in sorted(waiting, key=lambda pending: pending.oldest):
         say(
-            f"{counted(pending.entries, 'deletion')} of {pending.key.account} "
+            f"{counted(pending.entries, 'deletion')} of {pending.key.label} "
             f"{'waits' if pending.entries == 1 else 'wait'}, the oldest for {age(now - pending.oldest)}"
         )
     for pending in journal:
         if pending.flagged:
-            say(f"{counted(pending.flagged, 'flagged message')} of {pending.key.account} to be expunged later")
+            say(f"{counted(pending.flagged, 'flagged message')} of {pending.key.label} to be expunged later")
 
 
 def renumbering(memory: Memory) -> str:

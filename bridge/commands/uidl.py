@@ -10,7 +10,7 @@ from attrs import frozen
 from bridge.accounts.account import Account
 from bridge.commands.old_message import OldMessage
 from bridge.commands.old_server import OldServer, parse_old_server, read_old_server
-from bridge.commands.opened import find_account, mailbox_of, plain_login, settings_of, state_of
+from bridge.commands.opened import find_account, find_sources, mailbox_of, plain_login, settings_of, state_of
 from bridge.commands.running import at_the_terminal, password, run
 from bridge.commands.terminal import CommandRefused, Terminal
 from bridge.commands.uidl_accept import accept
@@ -18,7 +18,7 @@ from bridge.commands.uidl_diff import diff_now, diff_old
 from bridge.commands.uidl_file import read_uidl_file
 from bridge.commands.uidl_import import import_uidls
 from bridge.commands.uidl_show import show
-from bridge.config import Config
+from bridge.config import Config, OwnSource
 from bridge.events import Event
 from bridge.secret import Secret
 
@@ -30,6 +30,7 @@ _SETTINGS = (
     click.option("--config", "-c", type=click.Path(path_type=Path), help="The configuration file."),
     click.option("--upstream", metavar="URL", help="Without a file: as for twistd popbridge."),
     click.option("--state", metavar="PLACE", help="Without a file: as for twistd popbridge."),
+    click.option("--source", metavar="NAME", help="Of an account with several: the source that is meant."),
 )
 _OLD = (
     click.option(
@@ -149,7 +150,8 @@ def show_command(login: str, **options: Any) -> None:
 
     async def work(clock: Any) -> bool:
         async with state_of(config, clock, missing="refuse") as store:
-            await show(account, store, at_the_terminal(yes=False), clock.seconds())
+            beside = find_sources(config, login)
+            await show(account, store, at_the_terminal(yes=False), clock.seconds(), beside)
         return True
 
     run(work)
@@ -174,7 +176,7 @@ def accept_command(login: str, yes: bool, **options: Any) -> None:
 def _meant(login: str, options: dict[str, Any]) -> tuple[Config, Account]:
     try:
         config = settings_of(options["config"], options["upstream"], options["state"])
-        return config, find_account(config, login)
+        return config, find_account(config, login, options["source"])
     except CommandRefused as refusal:
         raise click.ClickException(str(refusal)) from None
 
@@ -192,11 +194,13 @@ def _old(login: str, account: Account, options: dict[str, Any]) -> Old | None:
     return Old(server, file, options["old_login"] or plain_login(login, account))
 
 
-def _passwords(account: Account, old: Old | None) -> tuple[Secret | None, Secret]:
-    """The old server's first, as it stands first on the command line."""
+def _passwords(account: Account, old: Old | None) -> tuple[Secret | None, Secret | None]:
+    """The old server's first, as it stands first on the command line. Upstream's is none where the owner keeps it."""
     before = None
     if old is not None and old.server is not None:
         before = password(OLD_PASSWORD, f"Password of {old.login} at {old.server}")
+    if isinstance(account.settings, OwnSource):
+        return before, None
     return before, password(
         PASSWORD, f"Password of {account.login.decode('utf-8', 'replace')} at {account.settings.upstream}"
     )

@@ -9,7 +9,7 @@ async def accept(account: Account, store: Store, terminal: Terminal) -> None:
     """Asks first, for it holds for the next change only and cannot be taken back once a login came."""
     memory = await store.recall(account.key)
     if memory is None:
-        raise CommandRefused(f"nothing is remembered of {account.name}: there is nothing to accept")
+        raise CommandRefused(f"nothing is remembered of {account.label}: there is nothing to accept")
     if memory.accepted:
         terminal.say("accepted already; the next login takes the mailbox as it is")
         return

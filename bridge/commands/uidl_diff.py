@@ -16,7 +16,6 @@ from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Memory
 from bridge.maildrop.rematch import implausible, rematch
 from bridge.maildrop.source import Source
-from bridge.maildrop.uidl import parse_format
 from bridge.state.store import Store
 
 
@@ -46,13 +45,13 @@ async def diff_now(account: Account, store: Store, source: Source, terminal: Ter
     """True when upstream has exactly what was last listed."""
     before = await store.recall(account.key)
     if before is None:
-        raise CommandRefused(f"nothing is remembered of {account.name}: no program was told anything yet")
+        raise CommandRefused(f"nothing is remembered of {account.label}: no program was told anything yet")
     listing = await source.list(before.listing if before.place == account.place else None)
     why = advance.replaced(before, account.place, listing)
     if why:
         await _say_renumbered(account, store, source, before, listing, why, terminal)
         return False
-    stable, uidls = parse_format(account.settings.uidl).stable, before.uidls()
+    stable, uidls = account.uidl_format(before).stable, before.uidls()
     then, now = _flags(before.listing), _flags(listing)
     gone, new = sorted(then.keys() - now), sorted(now.keys() - then)
     hidden = [uid for uid in listing.uids if now[uid] and not then.get(uid, True)]

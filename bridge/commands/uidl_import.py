@@ -19,7 +19,6 @@ from bridge.maildrop import advance
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Memory, News
 from bridge.maildrop.source import Source
-from bridge.maildrop.uidl import parse_format
 from bridge.postoffice.listings import Listings
 from bridge.state.store import Overtaken, Store, UidlTaken
 
@@ -146,7 +145,7 @@ async def _begun(
     Imported afterwards, they could not take a UIDL that was computed for another message a moment before: with
     formats without UIDVALIDITY old and new numbers overlap.
     """
-    uidl_format = parse_format(account.settings.uidl)
+    uidl_format = account.uidl_format(None)
     ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
     memory, news = advance.first(account.place, listing, uidl_format, ids)
     memory, news = advance.suffixed(memory, news, frozenset(imported.values()))

@@ -12,8 +12,8 @@ from bridge.config.notation import is_loopback
 from bridge.config.oauth2 import check_grants
 from bridge.config.offers import not_working
 from bridge.config.problems import WrongValue
-from bridge.config.values import Document, Endpoint, Listener, OwnAccount, PassThrough, Settings
-from bridge.maildrop.uidl import UPSTREAM, parse_format
+from bridge.config.values import Document, Endpoint, Listener, OwnAccount, OwnSource, PassThrough, Settings
+from bridge.maildrop.uidl import UPSTREAM, parse_format, tag_of
 
 KeyPath = tuple[str | int, ...]
 _Entry = TypeVar("_Entry", bound=Settings)
@@ -55,7 +55,7 @@ def contradictions(document: Document) -> Iterator[Finding]:
     yield from _never_reached(document.passthrough)
     yield from _one_name_for_two(document.passthrough)
     yield from _one_user_twice(document.account)
-    yield from _sources(document.account)
+    yield from _sources(document)
     yield from _devices(document.account)
     yield from _mechanisms(document)
     yield from check_grants(document)
@@ -212,13 +212,33 @@ def _one_user_twice(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
         seen.add(account.user)
 
 
-def _sources(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
-    for index, account in enumerate(accounts):
+def _sources(document: Document) -> Iterator[Finding]:
+    for index, account in enumerate(document.account):
+        path: KeyPath = ("account", index, "source")
         if not account.source:
             remedy = "add [[account.source]] with name, upstream, login and secret"
-            yield ("account", index, "source"), WrongValue("this account has no mailbox", remedy=remedy)
-        if len(account.source) > 1:
-            yield ("account", index, "source", 1), WrongValue("not in this version", remedy="write one source")
+            yield path, WrongValue("this account has no mailbox", remedy=remedy)
+        for place, source in enumerate(account.source[1:], 1):
+            for key, problem in _beside(source, account.source[:place]):
+                yield (*path, place, key), problem
+        if len(account.source) > 1 and document.state is None:
+            text = 'the order of several sources has to be remembered, but state = "memory:" forgets it'
+            yield (*path, 1), WrongValue(text, remedy='write state = "sqlite:popbridge.sqlite"')
+
+
+def _beside(source: OwnSource, others: tuple[OwnSource, ...]) -> Iterator[tuple[str, WrongValue]]:
+    """A further source of an account: messages and their UIDLs are told apart by its name (S3)."""
+    for other in others:
+        if tag_of(source.name) == tag_of(other.name):
+            text = f'the names "{other.name}" and "{source.name}" make the same UIDLs'
+            yield "name", WrongValue(text, remedy="choose another name")
+        if (source.upstream, source.login) == (other.upstream, other.login):
+            text = f'this is the mailbox of the source "{other.name}"'
+            yield "upstream", WrongValue(text, remedy="name another mailbox, or remove one of the two")
+    try:
+        parse_format(source.uidl).tagged(tag_of(source.name))
+    except ValueError as error:
+        yield "uidl", WrongValue(f"{error}, with the source's name before them", remedy="write a shorter template")
 
 
 def _devices(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ cattrs does the walking; the hooks here say what each kind of value must look li
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
@@ -298,6 +299,13 @@ def _login(value: Any, _: Any) -> str:
     return str(value)
 
 
+def _header_name(value: Any, _: Any) -> str:
+    """A field name of RFC 5322, section 2.2; one that means something elsewhere is not to be made up."""
+    if not re.fullmatch(r"[Xx]-[!-9;-~]{1,60}", _text(value, str)):
+        raise WrongValue("the name of a header line begins with X- and has no blank and no colon", write="X-Source")
+    return str(value)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise WrongValue("this is a list of texts", remedy='write ["…", "…"]')
@@ -320,7 +328,7 @@ def _user(value: Any, kind: Any) -> str:
     return name
 
 
-_SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"}
+_SHARED = frozenset(field.name for field in attrs.fields(Settings)) - {"upstream"} | {"unavailable", "origin_header"}
 _DEFAULTS: dict[type[Any], Callable[[dict[str, Any]], dict[str, Any]]] = {
     PassThrough: _as_its_upstream_is,
     OwnSource: _as_its_upstream_is,
@@ -353,7 +361,12 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "scopes": override(struct_hook=lambda value, _: tuple(check_scope(one) for one in _texts(value))),
         "command": override(struct_hook=lambda value, _: _texts(value)),
     },
-    OwnSource: {**_SETTINGS, "name": _NAME, "login": override(struct_hook=_login)},
+    OwnSource: {
+        **_SETTINGS,
+        "name": _NAME,
+        "login": override(struct_hook=_login),
+        "origin_header": override(struct_hook=_header_name),
+    },
     OwnAccount: {"user": override(struct_hook=_user)},
     Device: {
         "name": override(struct_hook=lambda value, _: check_device(_text(value, str))),

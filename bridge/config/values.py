@@ -150,6 +150,8 @@ class OwnSource(Settings):
     name: str
     login: str
     secret: Reference
+    unavailable: Literal["fail", "remembered"] = "fail"  # S10
+    origin_header: str | None = None  # a header line of this name at the top of each message names its source
 
 
 @frozen(kw_only=True)
@@ -183,6 +185,7 @@ class OwnAccount:
     scram: Keys | None = None
     device: tuple[Device, ...] = ()
     source: tuple[OwnSource, ...] = ()
+    duplicates: Literal["show", "hide"] = "show"  # of one message in several sources
 
 
 @frozen(kw_only=True)

@@ -35,6 +35,7 @@ from bridge.pop3 import commands
 from bridge.pop3.commands import decode_initial
 from bridge.pop3.replies import ResponseCode, blocks, continuation, err, multiline, ok
 from bridge.pop3.server import LANGUAGES, Refused, Request, SaslCancelled, SaslResponse, Server, State
+from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Challenge, Credentials, SaslError
 from bridge.secret import Secret
@@ -85,7 +86,7 @@ class Dialogue:
         """Set when the connection is to be closed behind the present answer, or is gone."""
         self.committed = False
         """Set when QUIT's deletions have begun: from then on they are carried through (S16)."""
-        self.visit: Visit | None = None
+        self.visit: Visit | Gathering | None = None
         self.did = Doings()
         self._session = session
         self._server = server
@@ -106,7 +107,7 @@ class Dialogue:
         """Who logged in, as it is said upstream or, of an account of the bridge's own, here; None before."""
         if self.visit is None:
             return None
-        return self._own_name or self.visit.account.login.decode("utf-8", "replace")
+        return self._own_name or self.visit.user
 
     def answer(self, request: Request) -> Answer:
         try:
@@ -315,7 +316,7 @@ class Dialogue:
             return ok("goodbye")
         return self._carry_out(self.visit, marks)
 
-    async def _carry_out(self, visit: Visit, marks: list[int]) -> "bytes | Cut":
+    async def _carry_out(self, visit: Visit | Gathering, marks: list[int]) -> "bytes | Cut":
         if visit.maildrop.refused_marks:
             return self._not_deleted(
                 DeletionRefused(len(marks), len(marks), "more were marked than allowed", temporary=False)

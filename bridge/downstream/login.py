@@ -1,12 +1,16 @@
 """A login, read as a sentence: find the account, wait your turn, open its mailbox, all within the time allowed."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from attrs import frozen
+from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account, OwnLogin, folded
 from bridge.accounts.directory import Directory, LoginNotAllowed
@@ -18,7 +22,9 @@ from bridge.maildrop.errors import CredentialsRefused, LoginsSlowed, UpstreamUna
 from bridge.maildrop.source import Source
 from bridge.names import SessionId
 from bridge.passwords.scram import Keys, ScramError
-from bridge.postoffice.opening import PostOffice
+from bridge.postoffice.gathering import Gathering
+from bridge.postoffice.opening import Opening, PostOffice
+from bridge.postoffice.together import NotInTime
 from bridge.postoffice.visit import Visit
 from bridge.sasl import Credentials
 
@@ -49,7 +55,7 @@ class Opened:
     bridge to the client, to be sent before it is let in; b"" for nothing.
     """
 
-    visit: Visit
+    visit: Visit | Gathering
     device: str | None = None
     farewell: bytes = b""
 
@@ -99,12 +105,12 @@ class Logins:
         opening = begin(self._open_in_turn(trial))
         if isinstance(opening, Over):
             return opening.result
-        opening.addTimeout(self._login_wait, self._clock)
+        opening.addTimeout(self._login_wait, self._clock, _late)
         try:
             return await opening
-        except TimedOut:
+        except TimedOut as late:
             raise UpstreamUnavailable(
-                f"upstream did not let us in within {self._login_wait:g} seconds; try again later"
+                f"{late} did not let us in within {self._login_wait:g} seconds; try again later"
             ) from None
 
     def _find(self, login: bytes) -> Account | OwnLogin | CredentialsRefused:
@@ -163,10 +169,13 @@ class Logins:
                 return Opened(await self._office.open(account, source))
             case OwnLogin() as own:
                 proved = await self._proved(own, trial.evidence)
-                [account] = proved.password.sources
-                source = self._make_source(account, None, trial.session)
-                visit = await self._office.open(account, source)
+                visit = await self._gathering(own, proved.password.sources, trial.session)
                 return Opened(visit, proved.password.device, proved.farewell)
+
+    async def _gathering(self, own: OwnLogin, sources: Sequence[Account], session: SessionId) -> Visit | Gathering:
+        """Half the time is for what would be served without upstream, too: turns may have taken the other (S10)."""
+        openings = [Opening(account, partial(self._make_source, account, None, session)) for account in sources]
+        return await self._office.open_together(openings, patience=self._login_wait / 2, hides_copies=own.hides_copies)
 
     async def _proved(self, own: OwnLogin, evidence: Evidence) -> Proved:
         """Nothing goes upstream before."""
@@ -175,3 +184,11 @@ class Logins:
         if proved is None:
             raise CredentialsRefused("the password is none of the account's")
         return proved
+
+
+def _late(outcome: Any, _seconds: float) -> Any:
+    """Says who was waited for. What came of it in the last moment stands."""
+    if not isinstance(outcome, Failure):
+        return outcome
+    outcome.trap(CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there
+    raise TimedOut(str(outcome.value) if isinstance(outcome.value, NotInTime) else "upstream")

@@ -17,6 +17,7 @@ from bridge.pop3.commands import Quit, Retr, Top
 from bridge.pop3.replies import ok
 from bridge.pop3.server import Server
 from bridge.pop3.stuffing import MessageOctets, top_of_message, whole_message
+from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.visit import Visit
 
 GONE_AT_MOST = 3
@@ -53,7 +54,14 @@ class Retrieval:
     """Of one session, from its login on."""
 
     def __init__(
-        self, session: SessionId, host: Host, line: Line, server: Server, visit: Visit, emit: Emit, nul: bytes | None
+        self,
+        session: SessionId,
+        host: Host,
+        line: Line,
+        server: Server,
+        visit: Visit | Gathering,
+        emit: Emit,
+        nul: bytes | None,
     ) -> None:
         self._session = session
         self._host = host
@@ -139,7 +147,7 @@ class Retrieval:
         except Trouble as trouble:
             healthy = isinstance(trouble, RetrievalRefused | MailboxReplaced)  # upstream said so, on a good connection
             if not (healthy or self._host.over):  # over: it was the client that went
-                upstream = str(self._visit.account.settings.upstream)
+                upstream = self._visit.upstream(number)
                 why = f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)
                 self._emit(UpstreamLost(self._session, upstream, why))
             if isinstance(trouble, MailboxReplaced):

@@ -22,7 +22,8 @@ class Maildrop:
     """What one POP3 session sees. Raises NoSuchMessage and MessageMarked for numbers that cannot be meant.
 
     `uids`: of messages in the listing, in the order of their numbers. `true_sizes`: by UID, where the octets that RETR
-    sends are known to be others than RFC822.SIZE (S9). The listing is looked into as long as the session lives.
+    sends are known to be others than RFC822.SIZE (S9). `preface`: octets that the bridge sends before each message.
+    The listing is looked into as long as the session lives.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Maildrop:
         *,
         true_sizes: Mapping[int, int] = _NOTHING,
         max_deletions: int | None = None,
+        preface: int = 0,
     ) -> None:
         self._listing = listing
         self._uids = listing.uids if uids == listing.uids else uids
-        self._sizes = self._shown_sizes(true_sizes)
+        sizes = self._shown_sizes(true_sizes)
+        self._sizes = array("Q", map(preface.__add__, sizes)) if preface else sizes
         self._uidls = uidls
         self._max_deletions = max_deletions
         self._marked = bytearray(len(self._uids))

@@ -99,9 +99,13 @@ class Viewing:
 
     `ranks`: UIDs in the order in which they were first listed to it (S8). `kept`: what it deleted under `keep`.
     `floor`: what lies below this UID is older than the `newest` that its first login was shown; 0 without such a login.
+    `numbers`: of the first of `ranks`, their places among the messages of all the account's sources (`merge`),
+    ascending, but for 0: a copy of another source's message, which stays hidden. The others were listed while the
+    source stood alone.
     """
 
     incarnation: int
     ranks: "array[int]" = field(factory=lambda: array("I"))
+    numbers: "array[int]" = field(factory=lambda: array("I"))
     kept: frozenset[int] = frozenset()
     floor: int = 0

@@ -19,6 +19,8 @@ from bridge.names import Uidl, UidValidity
 LONGEST = 70
 """RFC 1939, section 7: a unique-id has 1 to 70 characters, 0x21 to 0x7E."""
 
+OURS_AT_MOST = 40
+
 NAMED = {
     "bridge": "{uidvalidity:08x}-{uid:08x}",
     "dovecot": "{uid:08x}{uidvalidity:08x}",
@@ -39,8 +41,13 @@ STABLE = ("gmail", "emailid", UPSTREAM)
 """Formats made from X-GM-MSGID, from EMAILID (RFC 8474) and from the UIDLs of a POP3 upstream: the id outlives
 UIDVALIDITY, and every UIDL is stored."""
 
+TAG_AT_MOST = 7
+"""Characters that tell one source's UIDLs from another's; with a dot and 32 hash digits they are 40 (S2)."""
+
+_TAG = re.compile(rf"[A-Za-z0-9-][A-Za-z0-9_-]{{0,{TAG_AT_MOST - 1}}}")
+_TAGGED = re.compile(rf"([A-Za-z0-9_-]{{1,{TAG_AT_MOST}}})\.({'|'.join(STABLE)})")
 _FIELD = re.compile(r"(?:0\d\d?)?[dxX]?")
-_FIT = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_FIT = re.compile(r"[A-Za-z0-9._-]+")
 _VALID = re.compile(rf"[!-~]{{1,{LONGEST}}}")
 
 
@@ -65,16 +72,21 @@ class Uidls:
 @frozen
 class UidlFormat:
     """One way to write UIDLs. `template` holds {uid} and mostly {uidvalidity}, with a format such as :08x; a stable
-    format's template is its name.
+    format's template is its name. What a source that is not its account's first makes begins with its tag and a dot,
+    and so does the template.
     """
 
     name: str
     template: str
 
+    def tagged(self, tag: str) -> "UidlFormat":
+        """The same for the source with this tag; ValueError where its UIDLs would be too long."""
+        return parse_format(f"{tag}.{self.template}") if tag else self
+
     @property
     def stable(self) -> bool:
         """Made from the server's own id: `stable_uidl`. A message without one has a computed UIDL."""
-        return self.template in STABLE
+        return self.name in STABLE
 
     @property
     def has_uidvalidity(self) -> bool:
@@ -83,22 +95,23 @@ class UidlFormat:
     @property
     def needs_store(self) -> bool:
         """Upstream's own are the same without one."""
-        return self.template != UPSTREAM and (self.stable or not self.has_uidvalidity)
+        return self.name != UPSTREAM and (self.stable or not self.has_uidvalidity)
 
     @property
     def computed(self) -> str:
         """The template of the UIDLs that are computed."""
-        return NAMED["bridge"] if self.stable else self.template
+        return self._tag + NAMED["bridge"] if self.stable else self.template
 
     def stable_uidl(self, stable_id: str) -> str:
         """From an id as `Source.stable_ids` gives it; UpstreamUnsuitable where it is no X-GM-MSGID and should be."""
-        if self.template == "gmail":
+        tag, longest = self._tag, LONGEST if self.name == UPSTREAM else OURS_AT_MOST
+        if self.name == "gmail":
             if not re.fullmatch(r"[0-9]{1,20}", stable_id):
                 raise UpstreamUnsuitable('uidl = "gmail", but upstream gives no ids of Gmail; set another uidl =')
-            return f"GmailId{int(stable_id):x}"
-        if self.template == UPSTREAM:
-            return stable_id if _VALID.fullmatch(stable_id) else hashed(stable_id)
-        return stable_id if _FIT.fullmatch(stable_id) else hashed(stable_id)
+            return f"{tag}GmailId{int(stable_id):x}"
+        as_it_is = _VALID if self.name == UPSTREAM else _FIT
+        fits = as_it_is.fullmatch(stable_id) and len(tag + stable_id) <= longest
+        return tag + (stable_id if fits else hashed(stable_id))
 
     def over(self, uidvalidity: UidValidity, exceptions: Exceptions) -> Uidls:
         """The UIDLs of an incarnation."""
@@ -120,6 +133,11 @@ class UidlFormat:
         numbers = {name: int(digits, bases[name]) for name, digits in match.groupdict().items()}
         uidvalidity, uid = numbers.get("uidvalidity", 0), numbers["uid"]
         return (uidvalidity, uid) if self.uidl(UidValidity(uidvalidity), uid) == uidl else None
+
+    @property
+    def _tag(self) -> str:
+        """Of a stable format, with its dot."""
+        return self.template.removesuffix(self.name)
 
     def _written(self, uidvalidity: UidValidity) -> str:
         """The template as a %-format for the UID alone: 100,000 UIDLs are one `map` over it."""
@@ -156,11 +174,20 @@ def hashed(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
+def tag_of(name: str) -> str:
+    """What UIDLs of a source with this name begin with: the name, where it is short; else a hash of it, behind a _."""
+    if _TAG.fullmatch(name):
+        return name
+    return "_" + hashed(name)[: TAG_AT_MOST - 1] if name else ""
+
+
 @lru_cache
 def parse_format(text: str) -> UidlFormat:
     """A format by name, or a template; ValueError says what is wrong with it and what to write instead."""
     if text in STABLE:
         return UidlFormat(text, text)
+    if tagged := _TAGGED.fullmatch(text):
+        return UidlFormat(tagged[2], text)
     if text in NAMED:
         return UidlFormat(text, NAMED[text])
     if "{" not in text:

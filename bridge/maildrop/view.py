@@ -6,9 +6,10 @@ comes into sight later comes last, so that a program that looks only behind its 
 
 from array import array
 from collections.abc import Set as AbstractSet
+from itertools import compress
 from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Viewing
@@ -66,11 +67,27 @@ def _least(one: _Number | None, other: _Number | None) -> _Number | None:
 
 @frozen
 class Selection:
-    """`uids` in the order of their numbers. `ranks` and `floor` are to be stored first; None: nothing is."""
+    """`uids` in the order of their numbers. `ranks`, `numbers` and `floor` are to be stored first; None: nothing is."""
 
     uids: "array[int]"
     ranks: "array[int] | None" = None
+    numbers: "array[int]" = field(factory=lambda: array("I"))
     floor: int = 0
+
+
+@frozen(kw_only=True)
+class Ranked:
+    """A viewer's messages by rank, those `new` to it at the end of `uids`, which are in sight, and of `ranks`.
+
+    `ranks`, `numbers` and `floor` as in `Viewing`; `changed`: they are others than those stored.
+    """
+
+    uids: "array[int]"
+    ranks: "array[int]"
+    numbers: "array[int]"
+    floor: int
+    new: "array[int]"
+    changed: bool
 
 
 def select(
@@ -87,12 +104,44 @@ def select(
     `found`: what `view.search` finds. `hidden`: UIDs in the journal. `now`: seconds since 1970.
     Without ranks the order is the UIDs': append-only by itself where nothing but deleted messages is left out.
     """
-    ranks = viewing.ranks if viewing else array("I")
-    kept = viewing.kept if viewing else frozenset[int]()
-    seen = _in_sight(listing, view, now, found, hidden | kept)
-    if view.hides_nothing and not ranks:
+    seen = _in_sight(listing, view, now, found, hidden | _never(viewing))
+    if view.hides_nothing and not (viewing and viewing.ranks):
         return Selection(seen)
+    ranked = _ranked(listing, view.newest, viewing or Viewing(incarnation=0), seen)
+    return (
+        Selection(ranked.uids, ranked.ranks, ranked.numbers, ranked.floor) if ranked.changed else Selection(ranked.uids)
+    )
+
+
+def rank(
+    listing: Listing,
+    view: View,
+    viewing: Viewing | None,
+    *,
+    now: float,
+    found: AbstractSet[int] | None = None,
+    hidden: AbstractSet[int] = frozenset(),
+) -> Ranked:
+    """The same of a source that is one of several: among others' messages UIDs are no order.
+
+    Who was shown the source alone, without ranks, was shown it in the UIDs' order.
+    """
+    seen = _in_sight(listing, view, now, found, hidden | _never(viewing))
+    if viewing is not None and not viewing.ranks and view.hides_nothing:
+        return evolve(_ranked(listing, None, evolve(viewing, ranks=seen), seen), changed=bool(seen))
     return _ranked(listing, view.newest, viewing or Viewing(incarnation=0), seen)
+
+
+def copies_of(viewing: Viewing | None) -> frozenset[int]:
+    """Those of this source's messages that are copies of another's."""
+    if viewing is None or 0 not in viewing.numbers:
+        return frozenset()
+    return frozenset(uid for uid, number in zip(viewing.ranks, viewing.numbers, strict=False) if not number)
+
+
+def _never(viewing: Viewing | None) -> AbstractSet[int]:
+    """What this viewer does not see again: what it has deleted for itself, and copies."""
+    return viewing.kept | copies_of(viewing) if viewing is not None else frozenset()
 
 
 def _in_sight(
@@ -112,17 +161,18 @@ def _in_sight(
     return uids
 
 
-def _ranked(listing: Listing, newest: int | None, viewing: Viewing, seen: "array[int]") -> Selection:
+def _ranked(listing: Listing, newest: int | None, viewing: Viewing, seen: "array[int]") -> Ranked:
     """What has a rank comes first, then what is new; a viewer's first login decides where `newest` begins."""
-    ranks, floor = viewing.ranks, viewing.floor
+    ranks, numbers, floor = viewing.ranks, viewing.numbers, viewing.floor
     first = newest is not None and not ranks and not floor
     if newest is not None and first:
         floor = seen[-newest - 1] + 1 if len(seen) > newest else 1
     known, in_sight = set(ranks), set(seen)
     new = array("I", [uid for uid in seen if uid not in known and (newest is None or uid >= floor)])
     order = array("I", [uid for uid in ranks if uid in in_sight]) + new
-    if not new and not first:
-        return Selection(order)
-    # What is gone never comes back; what is newer than this listing was shown by another login meanwhile.
-    there, last = set(listing.uids), listing.uids[-1] if listing.uids else 0
-    return Selection(order, array("I", [uid for uid in ranks if uid in there or uid > last]) + new, floor)
+    if new or first:
+        # What is gone never comes back; what is newer than this listing was shown by another login meanwhile.
+        there, last = set(listing.uids), listing.uids[-1] if listing.uids else 0
+        stay = [uid in there or uid > last for uid in ranks]
+        ranks, numbers = array("I", compress(ranks, stay)) + new, array("I", compress(numbers, stay))
+    return Ranked(uids=order, ranks=ranks, numbers=numbers, floor=floor, new=new, changed=bool(new or first))

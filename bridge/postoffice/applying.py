@@ -27,7 +27,8 @@ class Job:
     `written`: the journal holds them. `first`: as sent, though nothing was sent yet. `unseen`: this process
     has not yet seen the messages as they are now. `ours`: ids
     of entries that this process has sent, so that nobody can have undone what was never seen to hold. `undone`: UIDs
-    whose deletion somebody took back. `sets_aside`: a message that is another one now goes to `strangers`, and does
+    whose deletion somebody took back; `done`: incarnation and UID of
+    those whose deletion holds. `sets_aside`: a message that is another one now goes to `strangers`, and does
     not hold up the others.
     """
 
@@ -39,6 +40,7 @@ class Job:
     ours: set[int] = field(factory=set)
     sets_aside: bool = False
     undone: set[int] = field(factory=set)
+    done: set[tuple[int, int]] = field(factory=set)
     strangers: list[Entry] = field(factory=list)
     first: bool = False
 
@@ -140,6 +142,7 @@ def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
 
 async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None:
     """Struck, but for those that wait for their purge."""
+    job.done.update((entry.incarnation, entry.uid) for entry in done)
     waits = [e for e in done if job.purge is not None and e.policy is Policy.FLAG and e.stage is not Stage.FLAGGED]
     if waits and job.purge is not None:
         await _advance(store, job, [entry.noted(stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])

@@ -102,6 +102,7 @@ class Deletions:
         self._locks: dict[SourceKey, DeferredLock] = {}
         self._works: list[_Work] = []
         self._ours: set[int] = set()
+        self._done: dict[SourceKey, set[tuple[int, int]]] = {}
 
     # QUIT.
 
@@ -246,7 +247,7 @@ class Deletions:
                         job.source.abandon()  # it may be long, and providers count connections
                     await work.backoff.rest()
             if work.told:
-                self._emit(DeletionsCarriedOut(str(work.account.name), entered))
+                self._emit(DeletionsCarriedOut(work.account.label, entered))
         finally:
             self._works.remove(work)
             if work.told:
@@ -261,6 +262,7 @@ class Deletions:
         finally:
             lock.release()
             work.spared |= work.job.undone
+            self._note_done(work)
             strangers, work.job.strangers = work.job.strangers, []
             if strangers:
                 await self._give_up(work.account, strangers, "another message stands in the place of the one meant")
@@ -282,9 +284,23 @@ class Deletions:
 
     async def _give_up(self, account: Account, entries: list[Entry], why: str) -> None:
         await self._store.give_up(account.key, entries)
-        self._emit(DeletionsAbandoned(str(account.name), len(entries), why))
+        self._emit(DeletionsAbandoned(account.label, len(entries), why))
 
     # At a login.
+
+    def done_since(self, account: Account, memory: Memory) -> frozenset[int]:
+        """UIDs that were deleted behind this listing: where it is served again, they are not shown again."""
+        done = self._done.get(account.key, ())
+        return frozenset(uid for incarnation, uid in done if incarnation == memory.incarnation)
+
+    def listed(self, account: Account) -> None:
+        """What was done by now shows in the listing."""
+        self._done.pop(account.key, None)
+
+    def _note_done(self, work: _Work) -> None:
+        done, work.job.done = work.job.done, set()
+        if work.account.is_remembered:
+            self._done.setdefault(work.account.key, set()).update(done)
 
     async def replay(self, account: Account, source: Source, memory: Memory, before: Sequence[Entry]) -> Replayed:
         """Apply what is due; what waits is not shown, nor what was deleted since it was listed.

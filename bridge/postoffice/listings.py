@@ -21,9 +21,9 @@ from bridge.maildrop.listing import Listing
 from bridge.maildrop.memory import Fingerprint, Memory, Moves, News, Viewing
 from bridge.maildrop.rematch import implausible, rematch
 from bridge.maildrop.source import Source
-from bridge.maildrop.uidl import UidlFormat, parse_format
+from bridge.maildrop.uidl import UidlFormat
 from bridge.names import SourceKey
-from bridge.state.store import Overtaken, Store, UidlTaken
+from bridge.state.store import Overtaken, Showing, Store, UidlTaken
 
 
 class GoesOn(CancelledError):
@@ -132,7 +132,7 @@ class Listings:
 
     def _asks_more(self, account: Account, memory: Memory) -> bool:
         """The owner has said something since: there is more to do than to compare two listings."""
-        other = parse_format(account.settings.uidl).template != memory.template
+        other = account.uidl_format(memory).template != memory.template
         return other or bool(memory.question) or memory.accepted or account.key in self._working
 
     async def _carried_through(self, key: SourceKey, storing: Coroutine[Any, Any, Memory], source: Source) -> Memory:
@@ -162,7 +162,7 @@ class Listings:
         self, account: Account, source: Source, before: Memory | None, listing: Listing, why: str
     ) -> Memory:
         """`why` it is another incarnation, or "" where it goes on."""
-        uidl_format = parse_format(account.settings.uidl)
+        uidl_format = account.uidl_format(before)
         memory, news = await self._thought(account, source, before, listing, uidl_format, why)
         if before is not None and not _is_news(before, memory, news):
             return memory
@@ -229,7 +229,7 @@ class Listings:
         if doubt and not (answered or account.settings.renumbered == "accept"):
             await self._ask(account, before, listing, question, len(moves.uids))
         self._judged.pop(account.key, None)
-        self._emit(MailboxRenumbered(str(account.name), why, len(moves.uids), len(before.listing), asks=False))
+        self._emit(MailboxRenumbered(account.label, why, len(moves.uids), len(before.listing), asks=False))
         ids = await source.stable_ids(listing.uids) if uidl_format.stable else None
         return advance.renumbered(before, account.place, listing, moves, uidl_format, ids)
 
@@ -243,7 +243,7 @@ class Listings:
             await self._store.remember(
                 account.key, evolve(before, question=question, accepted=False), News(columns=False)
             )
-            self._emit(MailboxRenumbered(str(account.name), question, recognised, len(before.listing), asks=True))
+            self._emit(MailboxRenumbered(account.label, question, recognised, len(before.listing), asks=True))
         raise _asks(question)
 
     def _refuse_again(self, account: Account, before: Memory, listing: Listing) -> None:
@@ -260,7 +260,7 @@ class Listings:
         lost = sum(entry.uid not in moves.certain for entry in waiting)
         if lost:
             why = "the mailbox was replaced, and nothing proves which messages were meant"
-            self._emit(DeletionsAbandoned(str(account.name), lost, why))
+            self._emit(DeletionsAbandoned(account.label, lost, why))
 
     async def _moved(self, account: Account, before: Memory, memory: Memory, moves: Moves) -> None:
         """What was fetched is learned; and numbers stay in the order that the plain view knew, should UIDs not (S8)."""
@@ -274,7 +274,7 @@ class Listings:
         viewing = await self._store.viewing(account.key, "")  # also of what is kept, then without ranks
         if viewing is None or not viewing.ranks:
             ranked = evolve(viewing or Viewing(incarnation=memory.incarnation), ranks=order)
-            await self._store.show(account.key, "", ranked, viewing)
+            await self._store.show("", [Showing(account.key, ranked, viewing)], {})
 
 
 def _asks(question: str) -> Renumbered:

@@ -1,29 +1,66 @@
 """From an account to its open maildrop: listed, remembered, its journal applied, seen through its view.
+Or from several to one.
 
 Used by a login, and by the command line. The order is the promise: what is shown is stored before.
 """
 
 from array import array
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account
-from bridge.events import Emit
-from bridge.maildrop.errors import ListingIncomplete, MailboxReplaced, TooManyViews
+from bridge.events import Emit, SourceAway, StateTroubled
+from bridge.maildrop.errors import (
+    ListingIncomplete,
+    MaildropInUse,
+    StateUnavailable,
+    Trouble,
+    UpstreamUnavailable,
+)
+from bridge.maildrop.journal import Stage
 from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Memory, Viewing
 from bridge.maildrop.source import Source
 from bridge.maildrop.view import select
-from bridge.postoffice.deletions import Deletions
+from bridge.postoffice.deletions import NOTHING_WAITS, Deletions, Replayed
+from bridge.postoffice.gathering import Gathering
+from bridge.postoffice.learning import learn_before_listing
 from bridge.postoffice.listings import GoesOn, Listings
 from bridge.postoffice.loops import Loops
+from bridge.postoffice.numbering import ROUNDS, Numbering, Sight, replaced, viewing_of
+from bridge.postoffice.preface import origin_line
+from bridge.postoffice.remembered import Remembered
+from bridge.postoffice.together import together
 from bridge.postoffice.visit import Visit
-from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Store
+from bridge.state.store import Overtaken, Showing, Store
 
-ROUNDS = 3
-"""How often a login puts its messages in order, where others with the same view store theirs at the same time."""
+
+@frozen
+class Opening:
+    """A source that is to be opened. `make` gives one that nothing is connected for yet."""
+
+    account: Account
+    make: Callable[[], Source]
+
+
+@frozen
+class _Looked:
+    """A source whose listing is stored and whose journal is applied; `found` by the view's search, if it has one."""
+
+    account: Account
+    source: Source
+    memory: Memory
+    replayed: Replayed
+    found: AbstractSet[int] | None
+
+    @property
+    def sight(self) -> Sight:
+        return Sight(self.account, self.memory, self.found, self.replayed.hidden)
 
 
 class PostOffice:
@@ -37,17 +74,40 @@ class PostOffice:
         self._emit = emit
         self._listings = Listings(store, clock, emit)
         self._deletions = Deletions(store, clock, emit, quit_wait=quit_wait, deletion_wait=deletion_wait)
+        self._numbering = Numbering(store)
         self._loops = Loops()
         self._departures: set[Deferred[None]] = set()
 
     async def open(self, account: Account, source: Source) -> Visit:
         """A complete snapshot, or a Trouble and the source given up. A cancelled login leaves nothing connected."""
         try:
-            return await self._open(account, source)
+            looked = await self._look(account, source)
+            return self._visit(looked, await self._seen(looked))
         except GoesOn:
             raise
         except BaseException:
             source.abandon()
+            raise
+
+    async def open_together(
+        self, openings: Sequence[Opening], *, patience: float, hides_copies: bool = False
+    ) -> Visit | Gathering:
+        """The same of the sources behind one login, side by side: all of them open, or none. A Trouble says which.
+
+        `patience`: how long one is waited for whose last listing is served otherwise (S10). Cancelled, it raises
+        NotInTime.
+        """
+        looking = {
+            opening.account.label: self._looked(opening, patience, hides_copies=hides_copies) for opening in openings
+        }
+        all_looked = await together(looking, lambda looked: looked.source.abandon())
+        try:
+            if len(all_looked) == 1:
+                return self._visit(all_looked[0], await self._seen(all_looked[0]))
+            return await self._gathered(all_looked, hides_copies=hides_copies)
+        except BaseException:
+            for looked in all_looked:
+                looked.source.abandon()
             raise
 
     def stop(self) -> None:
@@ -57,64 +117,143 @@ class PostOffice:
         for departure in list(self._departures):
             departure.cancel()
 
-    async def _open(self, account: Account, source: Source) -> Visit:
-        store, key, view = self._store, account.key, account.view
-        before = await store.journal(key, self._clock.seconds())
+    # One source.
+
+    async def _look(self, account: Account, source: Source) -> _Looked:
+        before = await self._store.journal(account.key, self._clock.seconds())
         memory = await self._listings.synchronised(account, source)
+        self._deletions.listed(account)
         replayed = await self._deletions.replay(account, source, memory, before)
-        found = await source.search(view.search) if view.search else None
+        found = await source.search(account.view.search) if account.view.search else None
+        return _Looked(account, source, memory, replayed, found)
+
+    async def _seen(self, looked: _Looked) -> "array[int]":
+        """UIDs in the order of this login's numbers, stored: other logins with the same view build on them (S8)."""
+        store, account, memory = self._store, looked.account, looked.memory
+        for _ in range(ROUNDS):
+            before = await viewing_of(store, account, memory)
+            now = self._clock.seconds()
+            hidden = looked.replayed.hidden
+            shown = select(memory.listing, account.view, before, now=now, found=looked.found, hidden=hidden)
+            if shown.ranks is None:
+                if account.source and before is None:
+                    await self._stands_alone(account, memory)
+                return shown.uids
+            viewing = Viewing(
+                incarnation=memory.incarnation, ranks=shown.ranks, numbers=shown.numbers, floor=shown.floor
+            )
+            try:
+                await store.show(account.viewer, [Showing(account.key, viewing, before)], {})
+            except Overtaken:
+                continue
+            return shown.uids
+        stored = await store.recall(account.key)
+        if stored is None or stored.incarnation != memory.incarnation:
+            raise replaced()
+        raise ListingIncomplete("other logins with this view change its order at the same time; try again later")
+
+    async def _stands_alone(self, account: Account, memory: Memory) -> None:
+        """Should other sources join it one day, this viewer has seen it in the order of its UIDs: it stays first."""
+        try:
+            nothing = Viewing(incarnation=memory.incarnation)
+            await self._store.show(account.viewer, [Showing(account.key, nothing, None)], {})
+        except Overtaken:
+            pass  # another login did
+        except StateUnavailable as trouble:
+            self._emit(StateTroubled(str(trouble)))
+
+    def _visit(self, looked: _Looked, uids: "array[int]") -> Visit:
+        account, memory = looked.account, looked.memory
+        header = account.origin_header
+        preface = origin_line(header, account.source) if header else b""
         maildrop = Maildrop(
             memory.listing,
-            await self._seen(account, memory, found, replayed.hidden),
+            uids,
             memory.uidls(),
             true_sizes=memory.true_sizes,
             max_deletions=account.settings.max_deletions,
+            preface=len(preface),
         )
         return Visit(
             account=account,
             maildrop=maildrop,
-            source=source,
+            source=looked.source,
             memory=memory,
-            store=store,
+            store=self._store,
             deletions=self._deletions,
             loops=self._loops,
             clock=self._clock,
             emit=self._emit,
             departures=self._departures,
-            left_over=replayed.left_over,
+            left_over=looked.replayed.left_over,
+            preface=preface,
         )
 
-    async def _seen(
-        self, account: Account, memory: Memory, found: AbstractSet[int] | None, hidden: AbstractSet[int]
-    ) -> "array[int]":
-        """UIDs in the order of this login's numbers, stored: other logins with the same view build on them (S8)."""
-        store, key, viewer = self._store, account.key, account.viewer
-        for _ in range(ROUNDS):
-            before = await store.viewing(key, viewer)
-            if before is not None and before.incarnation != memory.incarnation:
-                raise _replaced()
-            # Any other makes room for a new one; what these have deleted would come back.
-            if before is None and viewer and await store.keepers(key) >= VIEWERS_AT_MOST:
-                raise TooManyViews(
-                    f"{VIEWERS_AT_MOST} views of this account have deleted mail for themselves alone; "
-                    "use one of them, written as it was before"
-                )
-            now = self._clock.seconds()
-            shown = select(memory.listing, account.view, before, now=now, found=found, hidden=hidden)
-            if shown.ranks is None:
-                return shown.uids
-            viewing = Viewing(incarnation=memory.incarnation, ranks=shown.ranks, floor=shown.floor)
-            try:
-                await store.show(key, viewer, viewing, before)
-            except Overtaken:
-                continue
-            return shown.uids
-        stored = await store.recall(key)
-        if stored is None or stored.incarnation != memory.incarnation:
-            raise _replaced()
-        raise ListingIncomplete("other logins with this view change its order at the same time; try again later")
+    # One of several.
+
+    async def _gathered(self, all_looked: Sequence[_Looked], *, hides_copies: bool) -> Gathering:
+        sights = [looked.sight for looked in all_looked]
+        merged = await self._numbering.numbered(sights, self._clock.seconds(), hides_copies=hides_copies)
+        visits = [self._visit(looked, part.uids) for looked, part in zip(all_looked, merged.parts, strict=True)]
+        return Gathering(visits, merged.order)
+
+    async def _looked(self, opening: Opening, patience: float, *, hides_copies: bool) -> _Looked:
+        """Or what was listed last, where that is what the owner wants."""
+        account = opening.account
+        looking = Deferred.fromCoroutine(self._looked_at(account, opening.make(), hides_copies=hides_copies))
+        if account.is_remembered:
+            looking.addTimeout(patience, self._clock)
+        try:
+            return await looking
+        except TimedOut:
+            away: Trouble = UpstreamUnavailable(f"no answer within {patience:g} seconds; try again later")
+        except (UpstreamUnavailable, ListingIncomplete, MaildropInUse) as trouble:
+            away = trouble
+        except Trouble as trouble:
+            raise _of(account, trouble) from None
+        recalled = await self._recalled(opening) if account.is_remembered else None
+        if recalled is None:
+            raise _of(account, away)
+        self._emit(SourceAway(account.label, _told(away)))
+        return recalled
+
+    async def _looked_at(self, account: Account, source: Source, *, hides_copies: bool) -> _Looked:
+        """What the messages are copies of is known before they are listed."""
+        try:
+            looked = await self._look(account, source)
+            if not hides_copies:
+                return looked
+            learned_to = await learn_before_listing(self._store, account, looked.memory, source)
+            return evolve(looked, memory=evolve(looked.memory, learned_to=learned_to))
+        except GoesOn:
+            raise
+        except BaseException:
+            source.abandon()
+            raise
+
+    async def _recalled(self, opening: Opening) -> _Looked | None:
+        """None where nothing was ever listed."""
+        account, store, now = opening.account, self._store, self._clock.seconds()
+        memory = await store.recall(account.key)
+        if memory is None:
+            return None
+        waiting = await store.journal(account.key, now)
+        hidden = {e.uid for e in waiting if e.stage is not Stage.FLAGGED and e.incarnation == memory.incarnation}
+        hidden |= self._deletions.done_since(account, memory)
+        found = None
+        if account.view.search:  # nobody can be asked: what it has ever found
+            viewing = await store.viewing(account.key, account.viewer)
+            found = frozenset(viewing.ranks if viewing is not None else ())
+        source = Remembered(opening.make(), memory, account.place, account.label)
+        return _Looked(account, source, memory, evolve(NOTHING_WAITS, hidden=frozenset(hidden)), found)
 
 
-def _replaced() -> MailboxReplaced:
-    """Another session saw it replaced while this one was being opened."""
-    return MailboxReplaced("the mailbox was replaced upstream just now; log in again")
+def _of(account: Account, trouble: Trouble) -> Trouble:
+    """The same, and of which source."""
+    text = str(trouble)
+    said = text if text.startswith(account.label) else f"{account.label}: {text}"
+    return type(trouble)(said, detail=trouble.detail)
+
+
+def _told(trouble: Trouble) -> str:
+    return f"{trouble} ({trouble.detail})" if trouble.detail else str(trouble)

@@ -1,7 +1,5 @@
 """One session's hold on a maildrop: what it reads, what it learns on the way, what its QUIT asks for."""
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,11 +19,10 @@ from bridge.maildrop.readahead import NOTHING, Walk, Way, part_for
 from bridge.maildrop.source import Held, Sink, Source
 from bridge.names import MessageNumber, Uid
 from bridge.postoffice.deletions import Deletions, Outcome
+from bridge.postoffice.learning import unlearned
 from bridge.postoffice.loops import Loops
+from bridge.postoffice.preface import Prefaced, prefaced
 from bridge.state.store import Store
-
-LEARNED_AT_ONCE = 1_000
-"""Messages whose fingerprints are fetched, and stored, together."""
 
 LEARNING = 30.0
 """Seconds that this may take behind one session; the rest follows behind the next ones."""
@@ -37,7 +34,7 @@ MARKING = 10.0
 @define(eq=False)
 class Visit:
     """`left_over`: journal entries that could not be applied at the login. `departures`: sessions that are over, and
-    learn what is new before they hang up.
+    learn what is new before they hang up. `preface`: what is sent before each message.
     """
 
     account: Account
@@ -51,6 +48,7 @@ class Visit:
     _emit: Emit
     _departures: "set[Deferred[None]]"
     _left_over: Sequence[Entry] = ()
+    _preface: bytes = b""
     _sizes: dict[int, int] = field(factory=dict)
     _read: set[int] = field(factory=set)
     _longest_top: int = 0
@@ -67,14 +65,23 @@ class Visit:
         self._walk = Walk(self._cost)
         self._marks = settings.seen == "retrieved"
         self._marks_by_top = self._marks and settings.top_counts
-        self._login = hash((self.account.name, self.account.viewer, self._memory.incarnation))
+        self._login = hash((self.account.key, self.account.viewer, self._memory.incarnation))
+
+    @property
+    def user(self) -> str:
+        """Who logged in."""
+        return self.account.user
+
+    def upstream(self, number: MessageNumber) -> str:  # noqa: ARG002  all of them are in one place
+        """Where this message lies."""
+        return str(self.account.settings.upstream)
 
     def read_ahead(
         self, number: MessageNumber, way: Way, pipelined: Callable[[], Iterable[MessageNumber]]
     ) -> Held | None:
         """This message, which is read now, if it was read ahead; and what comes next is asked for, behind it."""
         uid, ahead = self.maildrop.uid(number), self.source.ahead
-        held = ahead.take(uid)
+        held = prefaced(ahead.take(uid), self._preface)
         here = held is not None or ahead.awaits(uid)
         step = self._walk.step(number, way, here=here, room=ahead.room, pipelined=pipelined)
         if step is NOTHING:
@@ -88,12 +95,19 @@ class Visit:
 
     async def stream(self, number: MessageNumber, sink: Sink) -> None:
         """RETR: the whole message."""
-        coming = self.source.stream(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        coming = self.source.stream(
+            self.maildrop.uid(number), self._behind_preface(sink), self.maildrop.listed_size(number)
+        )
         await self._before_others(coming, Way.WHOLE)
 
     async def top(self, number: MessageNumber, sink: Sink) -> None:
-        coming = self.source.top(self.maildrop.uid(number), sink, self.maildrop.listed_size(number))
+        coming = self.source.top(
+            self.maildrop.uid(number), self._behind_preface(sink), self.maildrop.listed_size(number)
+        )
         await self._before_others(coming, Way.TOPS)
+
+    def _behind_preface(self, sink: Sink) -> Sink:
+        return Prefaced(sink, self._preface) if self._preface else sink
 
     async def _before_others(self, coming: Coroutine[Any, Any, None], way: Way) -> None:
         """What is read now is asked for first, and in the same write what may be read next."""
@@ -123,12 +137,12 @@ class Visit:
         """The whole message went out in so many octets, before dot-stuffing."""
         uid, size = self.maildrop.read(number)
         if octets != size:
-            self._sizes[uid] = octets
+            self._sizes[uid] = octets - len(self._preface)
         if self._marks_by_top if by_top else self._marks:
             self._read.add(uid)
         times = self._loops.retrieved((self._login, uid))
         if times is not None:
-            self._emit(MessageLooping(str(self.account.name), str(self.maildrop.uidl(number)), times))
+            self._emit(MessageLooping(self.account.label, str(self.maildrop.uidl(number)), times))
 
     def has_work(self, marked: Sequence[int]) -> bool:
         """True where QUIT has anything to do before it answers."""
@@ -157,7 +171,7 @@ class Visit:
         if self._handed_over:
             self._keep_sizes()
             return
-        if not (self._sizes or self._new() or self._left_over):
+        if not (self._sizes or unlearned(self._memory) or self._left_over):
             self.source.close()
             return
         leaving = Deferred.fromCoroutine(self._leave())
@@ -178,10 +192,10 @@ class Visit:
         try:
             await marking
         except Trouble as trouble:
-            self._emit(SeenNotMarked(str(self.account.name), len(self._read), str(trouble)))
+            self._emit(SeenNotMarked(self.account.label, len(self._read), str(trouble)))
         except TimedOut:
             why = f"no answer within {MARKING:g} seconds"
-            self._emit(SeenNotMarked(str(self.account.name), len(self._read), why))
+            self._emit(SeenNotMarked(self.account.label, len(self._read), why))
 
     async def _leave(self) -> None:
         await self._learn_new()
@@ -192,15 +206,8 @@ class Visit:
 
     async def _learn_new(self) -> None:
         """In parts, so that what was learned stays when the time is up."""
-        new = self._new()
-        for start in range(0, len(new), LEARNED_AT_ONCE):
-            part = new[start : start + LEARNED_AT_ONCE].tolist()
+        for part in unlearned(self._memory):
             await self._learn(await self.source.fingerprints(part), part[-1])
-
-    def _new(self) -> "array[int]":
-        """UIDs of which nothing is learned yet."""
-        uids, learned_to = self._memory.listing.uids, self._memory.learned_to
-        return uids[bisect_right(uids, learned_to) :] if uids and uids[-1] > learned_to else uids[:0]
 
     def _left_badly(self, failure: Failure) -> None:
         failure.trap(Trouble, TimedOut, CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there

@@ -127,6 +127,6 @@ def _fits(wish: Wish[S], owner: Owner[S], uid: int, *, carried: bool) -> bool:
         return False
     if owner.incarnation == wish.incarnation:
         # A POP3 server that shows a UIDL again shows the same message, which is back (RFC 1939, section 7).
-        back = not owner.present and wish.own.template == UPSTREAM
+        back = not owner.present and parse_format(wish.own.template).name == UPSTREAM
         return owner.uid == uid or back
     return carried and owner.incarnation == wish.before and owner.present

@@ -5,7 +5,7 @@ write there too; and while something of a source is being written nothing of it 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import define, evolve, field
@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
-from bridge.names import SourceKey
-from bridge.state.store import Glance, Pending, Store
+from bridge.names import AccountName, SourceKey, SourceName
+from bridge.state.store import Glance, Pending, Showing, Store
 
 T = TypeVar("T")
 Hold = Callable[[SourceKey, T], T]
@@ -167,8 +167,11 @@ class HeldStore:
             held.fresh = False
         return self._writing(key, learning)
 
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
-        return self._viewed(key, self._store.show(key, viewer, viewing, before))
+    def show(self, viewer: str, showings: Sequence[Showing], copies: Mapping[bytes, SourceName]) -> "Deferred[None]":
+        writing = self._store.show(viewer, showings, copies)
+        for showing in showings:
+            writing = self._viewed(showing.key, writing)
+        return writing
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         return self._viewed(key, self._store.keep(key, viewer, incarnation, uids))
@@ -207,6 +210,14 @@ class HeldStore:
 
     def keepers(self, key: SourceKey) -> "Deferred[int]":
         return self._store.keepers(key)
+
+    def highest_number(self, account: AccountName, viewer: str) -> "Deferred[int]":
+        return self._store.highest_number(account, viewer)
+
+    def shown_first(
+        self, account: AccountName, viewer: str, copies: Collection[bytes]
+    ) -> "Deferred[dict[bytes, SourceName]]":
+        return self._store.shown_first(account, viewer, copies)
 
     def write_down(self, key: SourceKey, entries: Sequence[Entry]) -> "Deferred[list[Entry]]":
         return self._store.write_down(key, entries)

@@ -5,8 +5,9 @@ It keeps every promise of the Store but durability. Nothing here waits: each Def
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
+from itertools import compress
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from attrs import define, evolve, field
@@ -16,19 +17,28 @@ from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
-from bridge.names import AccountName, SourceKey, UidValidity
+from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state.computed import Computed, Known, Owner, Wish, taken
-from bridge.state.store import VIEWERS_AT_MOST, Glance, Overtaken, Pending, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Glance, Overtaken, Pending, Showing, UidlTaken
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_NEVER = Viewing(incarnation=0)
+
+
 @define
 class _Viewer:
     ranks: "array[int] | None" = None
+    numbers: "array[int]" = field(factory=lambda: array("I"))
     floor: int = 0
     kept: set[int] = field(factory=set)
+
+    def is_as(self, before: Viewing | None) -> bool:
+        """All but `kept` is what it was."""
+        then = before or _NEVER
+        return (self.ranks or array("I"), self.numbers, self.floor) == (then.ranks, then.numbers, then.floor)
 
 
 @define
@@ -75,6 +85,7 @@ class MemoryStore:
         self._sources: dict[SourceKey, _Source] = {}
         self._owners: dict[AccountName, dict[str, Owner[SourceKey]]] = {}
         self._journal: dict[int, _Waiting] = {}
+        self._copies: dict[tuple[AccountName, str], dict[bytes, SourceName]] = {}
         self._last_id = 0
         self._closed = False
 
@@ -162,6 +173,7 @@ class MemoryStore:
         source.memory = evolve(memory, listing=memory.listing.copy())
         for viewer in source.viewers.values():
             if viewer.ranks is not None:
+                viewer.numbers = array("I", compress(viewer.numbers, map(moves.uids.__contains__, viewer.ranks)))
                 viewer.ranks = array("I", [moves.uids[uid] for uid in viewer.ranks if uid in moves.uids])
             below = (new for old, new in moves.uids.items() if old < viewer.floor)
             viewer.floor = max(below, default=0) + 1 if viewer.floor else 0
@@ -265,8 +277,13 @@ class MemoryStore:
         seen = source.viewers.get(viewer) if source else None
         if source is None or seen is None or (seen.ranks is None and not seen.kept):
             return None
-        ranks = array("I") if seen.ranks is None else seen.ranks[:]
-        return Viewing(incarnation=source.memory.incarnation, ranks=ranks, kept=frozenset(seen.kept), floor=seen.floor)
+        return Viewing(
+            incarnation=source.memory.incarnation,
+            ranks=array("I") if seen.ranks is None else seen.ranks[:],
+            numbers=seen.numbers[:],
+            kept=frozenset(seen.kept),
+            floor=seen.floor,
+        )
 
     @_answer
     def keepers(self, key: SourceKey) -> int:
@@ -274,16 +291,40 @@ class MemoryStore:
         return sum(bool(seen.kept) for seen in source.viewers.values()) if source else 0
 
     @_answer
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> None:
-        viewers = self._at(key, viewing.incarnation).viewers
-        seen = viewers.get(viewer, _Viewer())
-        made_from = (before.ranks, before.floor) if before is not None else (array("I"), 0)
-        if (seen.ranks or array("I"), seen.floor) != made_from:
-            raise Overtaken
-        if seen.ranks is None:
-            _make_room(viewers)
-        viewers.pop(viewer, None)  # who stores ranks comes last
-        viewers[viewer] = evolve(seen, ranks=viewing.ranks[:], floor=viewing.floor)
+    def show(self, viewer: str, showings: Sequence[Showing], copies: Mapping[bytes, SourceName]) -> None:
+        of_each = [self._at(showing.key, showing.viewing.incarnation).viewers for showing in showings]
+        for viewers, showing in zip(of_each, showings, strict=True):
+            if not viewers.get(viewer, _Viewer()).is_as(showing.before):
+                raise Overtaken
+        for viewers, showing in zip(of_each, showings, strict=True):
+            seen, viewing = viewers.get(viewer, _Viewer()), showing.viewing
+            if seen.ranks is None:
+                _make_room(viewers)
+            elif seen.is_as(viewing):
+                continue
+            viewers.pop(viewer, None)  # who stores ranks comes last
+            viewers[viewer] = evolve(seen, ranks=viewing.ranks[:], numbers=viewing.numbers[:], floor=viewing.floor)
+        for showing in showings[:1]:
+            self._copies.setdefault((showing.key.account, viewer), {}).update(
+                (copy, source)
+                for copy, source in copies.items()
+                if copy not in self._shown(showing.key.account, viewer)
+            )
+
+    @_answer
+    def highest_number(self, account: AccountName, viewer: str) -> int:
+        self._look()
+        seen = [source.viewers.get(viewer, _Viewer()) for source in self._of_account(account)]
+        return max((number for one in seen for number in one.numbers), default=0)
+
+    @_answer
+    def shown_first(self, account: AccountName, viewer: str, copies: Collection[bytes]) -> dict[bytes, SourceName]:
+        self._look()
+        shown = self._shown(account, viewer)
+        return {copy: shown[copy] for copy in copies if copy in shown}
+
+    def _shown(self, account: AccountName, viewer: str) -> Mapping[bytes, SourceName]:
+        return self._copies.get((account, viewer), {})
 
     @_answer
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ running bridge.
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,12 +17,12 @@ from twisted.internet.defer import Deferred
 
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
-from bridge.names import SourceKey
-from bridge.state import sql_journal, sql_sources, sql_viewers
+from bridge.names import AccountName, SourceKey, SourceName
+from bridge.state import sql_copies, sql_journal, sql_sources, sql_viewers
 from bridge.state.faults import StateUnusable, unusable
 from bridge.state.migrate import migrate, sync
 from bridge.state.opened_file import OpenedFile
-from bridge.state.store import Glance, Pending
+from bridge.state.store import Glance, Pending, Showing
 from bridge.state.threads import Reactor, Reader, Writer
 
 _PATIENCE = 1.0
@@ -141,10 +141,17 @@ class SqliteStore:
     def keepers(self, key: SourceKey) -> "Deferred[int]":
         return self._reader.ask(partial(sql_viewers.keepers, key=key))
 
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
-        shown = evolve(viewing, ranks=viewing.ranks[:])
-        made_from = before and evolve(before, ranks=before.ranks[:])
-        return self._writer.ask(partial(sql_viewers.show, key=key, viewer=viewer, viewing=shown, before=made_from))
+    def show(self, viewer: str, showings: Sequence[Showing], copies: Mapping[bytes, SourceName]) -> "Deferred[None]":
+        told = [Showing(one.key, _copied(one.viewing), one.before and _copied(one.before)) for one in showings]
+        return self._writer.ask(partial(sql_viewers.show, viewer=viewer, showings=told, copies=dict(copies)))
+
+    def highest_number(self, account: AccountName, viewer: str) -> "Deferred[int]":
+        return self._reader.ask(partial(sql_viewers.highest_number, account=account, viewer=viewer))
+
+    def shown_first(
+        self, account: AccountName, viewer: str, copies: Collection[bytes]
+    ) -> "Deferred[dict[bytes, SourceName]]":
+        return self._reader.ask(partial(sql_copies.shown_first, account=account, viewer=viewer, copies=tuple(copies)))
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         return self._writer.ask(
@@ -178,6 +185,11 @@ class SqliteStore:
             self._glances.close()
             self._glances = None
         return self._reader.close().addCallback(lambda _: self._writer.close())
+
+
+def _copied(viewing: Viewing) -> Viewing:
+    """For another thread."""
+    return evolve(viewing, ranks=viewing.ranks[:], numbers=viewing.numbers[:])
 
 
 def _create(path: Path) -> None:

@@ -5,7 +5,7 @@ All failures are StateUnavailable but for the two named here. What is remembered
 the incarnation now remembered; of a message that is not listed any more nothing new is taken in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
-from bridge.names import SourceKey
+from bridge.names import AccountName, SourceKey, SourceName
 
 VIEWERS_AT_MOST = 50
 """Orders that are remembered of one mailbox: each may take some 400 KB for 100,000 messages."""
@@ -51,6 +51,18 @@ class Pending:
     entries: int
     oldest: float
     flagged: int = 0
+
+
+@frozen
+class Showing:
+    """What a viewer is shown of one source from now on: ranks, numbers and floor of `viewing` (not `kept`).
+
+    They were made from `before`; None: the viewer was shown nothing of it until now.
+    """
+
+    key: SourceKey
+    viewing: Viewing
+    before: Viewing | None
 
 
 class Store(Protocol):
@@ -114,13 +126,23 @@ class Store(Protocol):
     def keepers(self, key: SourceKey) -> "Deferred[int]":
         """How many viewers have deleted something for themselves alone, so that none of them is ever forgotten."""
 
-    def show(self, key: SourceKey, viewer: str, viewing: Viewing, before: Viewing | None) -> "Deferred[None]":
-        """Store ranks and floor (not `kept`) in place of those of `before`, which they were made from; None: of none.
+    def show(self, viewer: str, showings: Sequence[Showing], copies: Mapping[bytes, SourceName]) -> "Deferred[None]":
+        """Of one or several sources of one account, all of it or nothing.
 
-        Raises Overtaken where others are stored by now, and in another incarnation. A viewer without ranks takes the
-        place of another where VIEWERS_AT_MOST have some: of the one whose ranks were stored longest ago and who has
-        deleted nothing for itself alone. The viewer "" stays.
+        Raises Overtaken where of any of them others are stored by now, and in another incarnation. A viewer without
+        ranks takes the place of another where VIEWERS_AT_MOST have some: of the one whose ranks were stored longest ago
+        and who has deleted nothing for itself alone. The viewer "" stays.
+        `copies`: by what others will be known as copies of messages that are shown now, and which source these are of;
+        what is known already stays.
         """
+
+    def highest_number(self, account: AccountName, viewer: str) -> "Deferred[int]":
+        """Of those that the viewer's messages have, in whichever source of the account; 0 where none has one."""
+
+    def shown_first(
+        self, account: AccountName, viewer: str, copies: Collection[bytes]
+    ) -> "Deferred[dict[bytes, SourceName]]":
+        """Of which source the message was by which each of these was shown first; those never shown are missing."""
 
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: Sequence[int]) -> "Deferred[None]":
         """This viewer has deleted them. Raises Overtaken in another incarnation."""

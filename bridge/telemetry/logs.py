@@ -27,6 +27,7 @@ from bridge.events import (
     SeenNotMarked,
     SessionClosed,
     SessionOpened,
+    SourceAway,
     StateTroubled,
     TokenDelayed,
     UpstreamLost,
@@ -92,6 +93,8 @@ class LogReader:
                 self._grant(event.grant, "the command for missing consent failed", why=event.reason)
             case UpstreamLost():
                 self._warn(event, "upstream lost", upstream=event.upstream, why=event.reason)
+            case SourceAway():
+                self._account(event.account, "out of reach, its last listing is served", why=event.reason)
             case QuirkMet():
                 if self._trace:
                     self._log.info("{line}", line=f"session {event.session}: tolerated {shown(event.quirk)}")

@@ -2,10 +2,12 @@
 
 import attrs
 
-from bridge.accounts.account import Account, folded
+from bridge.accounts.account import Account, OwnLogin, folded
 from bridge.accounts.directory import Directory
-from bridge.config import PassThrough, Upstream
-from bridge.names import AccountName, SourceKey
+from bridge.config import OwnAccount, OwnSource, PassThrough, Reference, Upstream
+from bridge.maildrop.listing import Listing
+from bridge.maildrop.memory import Memory
+from bridge.names import AccountName, SourceKey, UidValidity
 
 ENTRY = PassThrough(upstream=Upstream("imap", "tls", "imap.example.org", 993))
 
@@ -45,3 +47,45 @@ def test_no_view_and_no_mailbox_gives_another_guess() -> None:
     assert (
         len({account.name for account in accounts if isinstance(account, Account)}) == 4
     )  # ann, Ann, and the mailboxes A and B
+
+
+def own(*names: str, uidl: str = "bridge") -> tuple[Account, ...]:
+    sources = tuple(
+        OwnSource(upstream=ENTRY.upstream, name=name, login=name, secret=Reference("env", "X"), uidl=uidl)
+        for name in names
+    )
+    found = Directory((), (OwnAccount(user="Alice@B", source=sources),)).find(b"Alice@b")
+    assert isinstance(found, OwnLogin)
+    return found.sources
+
+
+def remembered(account: Account) -> Memory:
+    return Memory(place="p", listing=Listing(UidValidity(7)), template=account.uidl_format(None).template)
+
+
+def test_uidls_of_the_first_source_have_no_tag_and_the_others_have() -> None:
+    first, second = own("work", "home")
+
+    assert first.uidl_format(None).uidl(UidValidity(7), 1) == "00000007-00000001"
+    assert second.uidl_format(None).uidl(UidValidity(7), 1) == "home.00000007-00000001"
+    assert (first.label, second.label, first.user) == ("Alice@b/work", "Alice@b/home", "Alice@b")
+
+
+def test_in_another_order_each_source_keeps_the_uidls_that_it_has() -> None:
+    for account, before in zip(reversed(own("home", "work")), own("work", "home"), strict=True):
+        memory = remembered(before)
+        assert account.source == before.source
+        assert account.uidl_format(memory).template == memory.template
+        assert account.uidl_format(None).template != memory.template
+
+
+def test_another_format_is_the_owners_word_also_for_what_is_remembered() -> None:
+    memory = remembered(own("work", "home")[1])
+    assert own("work", "home", uidl="uw")[1].uidl_format(memory).uidl(UidValidity(7), 1) == "home.0000000700000001"
+
+
+def test_pass_through_has_neither_tag_nor_origin_line_and_fails_with_its_upstream() -> None:
+    account = Directory((ENTRY,)).find(b"ann")
+    assert isinstance(account, Account)
+    assert account.uidl_format(None).uidl(UidValidity(7), 1) == "00000007-00000001"
+    assert (account.origin_header, account.is_remembered, account.user) == (None, False, "ann")

@@ -12,9 +12,9 @@ import pytest
 from twisted.internet import reactor  # noqa: TID251  the state file's threads answer on the real one
 from twisted.trial.unittest import TestCase
 
-from bridge.commands.opened import find_account, mailbox_of, plain_login, settings_of, state_of
+from bridge.commands.opened import find_account, find_sources, mailbox_of, plain_login, settings_of, state_of
 from bridge.commands.terminal import CommandRefused
-from bridge.config import Config, PassThrough
+from bridge.config import Config, OwnAccount, OwnSource, PassThrough, Reference
 from bridge.maildrop.errors import StateUnavailable, UpstreamUnavailable
 from bridge.secret import Secret
 from bridge.state.migrate import schemas
@@ -50,6 +50,22 @@ def test_a_login_that_nobody_takes_is_a_sentence() -> None:
         find_account(config(users="a*"), "ben")
     with pytest.raises(CommandRefused, match="not taken: a \\* in the login"):
         find_account(config(), "a*b")
+
+
+def test_of_several_sources_it_is_said_which_is_meant() -> None:
+    sources = [
+        OwnSource(upstream=UPSTREAM, name=name, login="ann", secret=Reference("env", "X")) for name in ("work", "home")
+    ]
+    several = Config(base=Path("/"), listeners=(), accounts=(OwnAccount(user="alice", source=tuple(sources)),))
+
+    assert [account.source for account in find_sources(several, "alice")] == ["work", "home"]
+    assert find_account(several, "alice", "home").label == "alice/home"
+    with pytest.raises(CommandRefused, match="several sources; say which: --source work, --source home"):
+        find_account(several, "alice")
+    with pytest.raises(CommandRefused, match="alice has no source old; there is work, home"):
+        find_account(several, "alice", "old")
+    with pytest.raises(CommandRefused, match=r"ann has no source work$"):
+        find_account(config(), "ann", "work")
 
 
 def test_the_old_server_hears_no_view() -> None:

@@ -11,7 +11,10 @@ from bridge.config import PassThrough
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Viewing
 from bridge.maildrop.retention import Policy
+from bridge.state.store import Showing
 from tests.commands.house import UPSTREAM, House, done
+from tests.commands.old_pop3_server import RecordingTerminal
+from tests.postoffice.several import Street
 
 DAY = 86400.0
 
@@ -85,7 +88,7 @@ def test_of_what_waits_for_its_purge_is_told_whether_it_is_flagged_still() -> No
     house.source.highestmodseq = 7
     house.log_in()
     ranks = Viewing(incarnation=1, ranks=array("I", [2, 3, 5]), floor=2)
-    done(house.store.show(house.account.key, "", ranks, None))
+    done(house.store.show("", [Showing(house.account.key, ranks, None)], {}))
     waits = [entry(uid, stage=Stage.FLAGGED, due=house.now + 3600) for uid in (1, 2, 3, 4, 5)]
     waits = [evolve(one, modseq={3: 7, 5: 0}.get(one.uid, 5)) for one in waits]
     done(house.store.write_down(house.account.key, waits))
@@ -104,7 +107,7 @@ def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:
     house = House(["one", "two", "three"], PassThrough(upstream=UPSTREAM, login_views=True), b"ann#newest=2")
     house.log_in()
     viewing = Viewing(incarnation=1, ranks=array("I", [3, 2]), floor=2)
-    done(house.store.show(house.account.key, house.account.viewer, viewing, None))
+    done(house.store.show(house.account.viewer, [Showing(house.account.key, viewing, None)], {}))
 
     lines = shown(house)
 
@@ -118,7 +121,7 @@ def test_a_view_shows_what_it_sees_and_in_its_own_order() -> None:
 def test_of_a_search_only_what_it_found_before_is_known() -> None:
     house = House(["one", "two"], PassThrough(upstream=UPSTREAM, search="UNSEEN"))
     house.log_in()
-    done(house.store.show(house.account.key, "", Viewing(incarnation=1, ranks=array("I", [2])), None))
+    done(house.store.show("", [Showing(house.account.key, Viewing(incarnation=1, ranks=array("I", [2])), None)], {}))
 
     lines = shown(house)
 
@@ -150,3 +153,23 @@ def test_an_account_that_points_elsewhere_now_is_told() -> None:
 def test_a_login_that_never_was_is_a_sentence() -> None:
     with pytest.raises(CommandRefused, match="has not logged in yet"):
         shown(House(["one"]))
+
+
+def test_of_several_sources_the_numbers_are_those_of_the_whole_login() -> None:
+    street = Street("a", "b", "never")
+    for n, name in enumerate("abbab"):
+        street.box(name).put(b"Message-ID: <%d@x>\r\n\r\n" % (n % 4), date=n)
+    street.hides_copies = True
+    never = street.boxes.pop()
+    listed = street.listed()
+    street.boxes.append(never)
+    accounts, terminal = street.accounts(), RecordingTerminal()
+    done(show(accounts[1], street.store, terminal.terminal(), street.clock.seconds(), accounts))
+
+    text = terminal.text
+    assert text.startswith("alice/b\n")
+    rows = [line.split() for line in text.splitlines() if "b.0000" in line]
+    assert {row[1]: int(row[0]) for row in rows[:2]} == {
+        uidl: n for n, uidl in enumerate(listed, 1) if uidl.startswith("b.")
+    }
+    assert text.count("hidden: a copy of another source's message") == 1

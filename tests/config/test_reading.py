@@ -48,6 +48,9 @@ def source(**keys: str) -> str:
     return "\n".join(["[[account.source]]", *lines, ""])
 
 
+TWO = GOOD + ACCOUNT + source() + source(name="b", upstream="imaps://imap.b.example")
+
+
 PASSTHROUGH = '[[passthrough]]\nupstream = "imaps://imap.example.org"\n'
 
 
@@ -97,6 +100,32 @@ BAD_FILES: list[tuple[str, int | None, str, str, str]] = [
     (GOOD + ACCOUNT + source(login=""), 13, "account.source.login", "not empty", "ann@example.org"),
     (GOOD + ACCOUNT + source(name="a b"), 11, "account.source.name", "name", "work"),
     (GOOD + ACCOUNT + source(trash="Bin"), 15, "account.source.trash", "does not use it", "delete"),
+    (TWO + source(name="work", login="x"), 21, "account.source.name", "the same UIDLs", "another name"),
+    (
+        TWO + source(name="c", upstream="imaps://imap.b.example"),
+        22,
+        "account.source.upstream",
+        'the source "b"',
+        "remove",
+    ),
+    (
+        TWO + source(name="c", login="x", uidl="x" * 52 + "{uidvalidity:08x}-{uid:08x}"),
+        25,
+        "account.source.uidl",
+        "up to 71",
+        "shorter",
+    ),
+    ('state = "memory:"\n' + TWO, 16, "account.source", "order of several sources", "sqlite:"),
+    (
+        GOOD + ACCOUNT + source(origin_header="Subject"),
+        15,
+        "account.source.origin_header",
+        "begins with X-",
+        "X-Source",
+    ),
+    (GOOD + ACCOUNT + source(origin_header="X-a: b"), 15, "account.source.origin_header", "no colon", "X-Source"),
+    (GOOD + ACCOUNT + 'duplicates = "no"\n' + source(), 10, "account.duplicates", "no", '"show" or "hide"'),
+    (GOOD + ACCOUNT + source(unavailable="no"), 15, "account.source.unavailable", "no", '"fail" or "remembered"'),
     (GOOD + 'lock = "exclusive"\n', 7, "passthrough.lock", "not in this version", "leave it out"),
     # addresses
     ("[[listener]]\npop3 = 1110\n" + PASSTHROUGH, 2, "listener.pop3", "port alone", 'pop3 = "127.0.0.1:1110"'),
@@ -476,3 +505,15 @@ def test_the_file_of_a_secret_is_beside_the_configuration(tmp_path: Path) -> Non
     [account] = loaded(tmp_path, GOOD + ACCOUNT + source(secret="file:work.password")).accounts
 
     assert account.source[0].secret.name == str(tmp_path / "work.password")
+
+
+def test_what_an_account_says_of_its_sources_holds_for_each(tmp_path: Path) -> None:
+    more = 'unavailable = "remembered"\norigin_header = "X-Source"\nduplicates = "hide"\n'
+    second = source(name="b", upstream="imaps://imap.b.example", unavailable="fail", origin_header="X-From")
+    [account] = loaded(tmp_path, GOOD + ACCOUNT + more + source() + second).accounts
+
+    assert account.duplicates == "hide"
+    assert [(one.unavailable, one.origin_header) for one in account.source] == [
+        ("remembered", "X-Source"),
+        ("fail", "X-From"),
+    ]

@@ -15,7 +15,7 @@ from bridge.maildrop.journal import Stage
 from bridge.maildrop.memory import Issued, Moves, News, Viewing
 from bridge.maildrop.uidl import UPSTREAM
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
-from bridge.state.store import Overtaken, UidlTaken
+from bridge.state.store import Overtaken, Showing, UidlTaken
 from tests.contracts.stores import (
     ALICE,
     BOB,
@@ -121,7 +121,7 @@ class Listings(Contract):
             assert (list(found.listing.uids), dict(found.exceptions.items())) == ([1, 2], {1: "one"})
             found.listing.without([1, 2])
         ranks = array("I", [2, 1])
-        await self.store.show(ALICE, "", Viewing(incarnation=1, ranks=ranks), None)
+        await self.store.show("", [Showing(ALICE, Viewing(incarnation=1, ranks=ranks), None)], {})
         ranks.append(3)
         for _ in range(2):
             viewing = await self.store.viewing(ALICE, "")
@@ -272,7 +272,7 @@ class Listings(Contract):
     async def test_viewers_that_have_deleted_for_themselves_alone_are_counted(self) -> None:
         assert await self.store.keepers(ALICE) == 0
         await self.first((1, 2))
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2])), None)
+        await self.store.show("a", [Showing(ALICE, Viewing(incarnation=1, ranks=array("I", [2])), None)], {})
         for viewer in ("b", "d"):
             await self.store.keep(ALICE, viewer, 1, [1])
         await self.store.keep(ALICE, "c", 1, [9])  # not listed, so nothing to remember
@@ -280,7 +280,9 @@ class Listings(Contract):
 
     async def test_every_viewers_order_and_deletions_move_along(self) -> None:
         old = await self.first((1, 2, 3, 4))
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [4, 1, 3]), floor=3), None)
+        await self.store.show(
+            "a", [Showing(ALICE, Viewing(incarnation=1, ranks=array("I", [4, 1, 3]), floor=3), None)], {}
+        )
         await self.store.keep(ALICE, "b", 1, [1, 2])
         await self.renewed(old, (11, 12, 14), News(moves=Moves({1: 12, 3: 11, 4: 14})))
         assert await self.store.viewing(ALICE, "a") == Viewing(incarnation=2, ranks=array("I", [14, 12, 11]), floor=13)

@@ -19,7 +19,7 @@ from bridge.maildrop.retention import Policy
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state.memory import MemoryStore
 from bridge.state.sqlite import SqliteStore
-from bridge.state.store import Overtaken, UidlTaken
+from bridge.state.store import Overtaken, Showing, UidlTaken
 from tests.state.pump import Pump
 
 KEYS = st.sampled_from(
@@ -167,13 +167,32 @@ class Alike(RuleBasedStateMachine):
         uids=st.permutations(range(1, 13)),
         floor=st.integers(0, 9),
         late=st.booleans(),
+        numbers=st.lists(st.integers(0, 2**32 - 1), max_size=5),
+        other=KEYS,
+        copies=st.lists(st.sampled_from([b"one", b"two"])),
     )
-    def show(self, key: SourceKey, viewer: str, incarnation: int, uids: list[int], floor: int, late: bool) -> None:
+    def show(
+        self,
+        key: SourceKey,
+        viewer: str,
+        incarnation: int,
+        uids: list[int],
+        floor: int,
+        late: bool,
+        numbers: list[int],
+        other: SourceKey,
+        copies: list[bytes],
+    ) -> None:
         before: Viewing | None = self.both("viewing", key, viewer)
         if late:
             before = evolve(before, floor=before.floor + 1) if before is not None and before.floor else None
-        viewing = Viewing(incarnation=incarnation, ranks=array("I", uids[:5]), floor=floor)
-        self.both("show", key, viewer, viewing, before)
+        ranks, places = array("I", uids[:5]), array("I", numbers)
+        viewing = Viewing(incarnation=incarnation, ranks=ranks, numbers=places, floor=floor)
+        showings = [Showing(key, viewing, before)]
+        if other != key and other.account == key.account:
+            then: Viewing | None = self.both("viewing", other, viewer)
+            showings.append(Showing(other, then or evolve(viewing, floor=1), then))
+        self.both("show", viewer, showings, dict.fromkeys(copies, key.source))
 
     @rule(key=KEYS, viewer=VIEWERS, incarnation=INCARNATIONS, uids=UIDS)
     def keep(self, key: SourceKey, viewer: str, incarnation: int, uids: list[int]) -> None:
@@ -217,6 +236,9 @@ class Alike(RuleBasedStateMachine):
             for entry in self.both("journal", key, inf):
                 if entry not in self.entries:
                     self.entries.append(entry)
+        for account, viewer in (("a", ""), ("a", "v"), ("c", "")):
+            self.both("highest_number", AccountName(account), viewer)
+            self.both("shown_first", AccountName(account), viewer, [b"one", b"two", b"three"])
         self.both("pending")
 
 

@@ -15,7 +15,7 @@ from bridge.maildrop.exceptions import exceptions
 from bridge.maildrop.journal import Stage
 from bridge.maildrop.memory import Moves, News, Viewing
 from bridge.maildrop.retention import Policy
-from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Pending, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Overtaken, Pending, Showing, UidlTaken
 from tests.contracts.stores import (
     ALICE,
     BOB,
@@ -59,7 +59,9 @@ class Sessions(Contract):
             await self.store.keep(ALICE, "a", 1, [1, 2])
             left = evolve(stored, listing=listing(7, (2, 3)))
             before = await self.store.viewing(ALICE, "a")
-            await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2), before)
+            await self.store.show(
+                "a", [Showing(ALICE, Viewing(incarnation=1, ranks=array("I", [2, 1, 3]), floor=2), before)], {}
+            )
             stored = await self.store.remember(ALICE, left, News(gone=[1]))
             assert (await self.again()).true_sizes == {2: 6}
             assert await self.store.fingerprints(ALICE, 1) == learned(2)
@@ -73,9 +75,11 @@ class Sessions(Contract):
     async def test_each_viewer_has_its_own_order_and_deletions(self) -> None:
         await self.first((1, 2, 3))
         await self.store.keep(ALICE, "a", 1, [1])
-        await self.store.show(ALICE, "a", Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})), None)
+        await self.store.show(
+            "a", [Showing(ALICE, Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({3})), None)], {}
+        )
         await self.store.keep(ALICE, "a", 1, [2, 1, 2])
-        await self.store.show(ALICE, "b", Viewing(incarnation=1), None)
+        await self.store.show("b", [Showing(ALICE, Viewing(incarnation=1), None)], {})
         shown = Viewing(incarnation=1, ranks=array("I", [3, 1]), kept=frozenset({1, 2}))
         assert await self.store.viewing(ALICE, "a") == shown
         assert await self.store.viewing(ALICE, "b") == Viewing(incarnation=1)
@@ -85,14 +89,14 @@ class Sessions(Contract):
         await self.first((1, 2, 3))
         first, second = (Viewing(incarnation=1, ranks=array("I", ranks), floor=2) for ranks in ([2, 3], [3, 2]))
         higher = evolve(first, floor=3)
-        await self.store.show(ALICE, "a", first, None)
+        await self.store.show("a", [Showing(ALICE, first, None)], {})
         for before in (None, second, higher):
-            await self.refused(self.store.show(ALICE, "a", higher, before), Overtaken)
+            await self.refused(self.store.show("a", [Showing(ALICE, higher, before)], {}), Overtaken)
         assert await self.store.viewing(ALICE, "a") == first
         await self.store.keep(ALICE, "a", 1, [1])  # is not what a login stores of its order
-        await self.store.show(ALICE, "a", second, first)
-        await self.refused(self.store.show(ALICE, "a", higher, first), Overtaken)
-        await self.store.show(ALICE, "b", higher, None)
+        await self.store.show("a", [Showing(ALICE, second, first)], {})
+        await self.refused(self.store.show("a", [Showing(ALICE, higher, first)], {}), Overtaken)
+        await self.store.show("b", [Showing(ALICE, higher, None)], {})
         assert await self.store.viewing(ALICE, "a") == evolve(second, kept=frozenset({1}))
 
     async def test_who_has_only_deleted_was_shown_nothing_before(self) -> None:
@@ -100,28 +104,28 @@ class Sessions(Contract):
         await self.store.keep(ALICE, "a", 1, [1])
         before = await self.store.viewing(ALICE, "a")
         shown = Viewing(incarnation=1, ranks=array("I", [2, 3]), kept=frozenset({1}))
-        await self.refused(self.store.show(ALICE, "a", shown, shown), Overtaken)
-        await self.store.show(ALICE, "a", shown, before)
+        await self.refused(self.store.show("a", [Showing(ALICE, shown, shown)], {}), Overtaken)
+        await self.store.show("a", [Showing(ALICE, shown, before)], {})
         assert await self.store.viewing(ALICE, "a") == shown
 
     async def test_a_new_viewer_takes_the_place_of_who_was_shown_something_new_longest_ago(self) -> None:
         old, shown = await self.first((1, 2, 3)), Viewing(incarnation=1, ranks=array("I", [2]))
         for viewer in ("", *map(str, range(VIEWERS_AT_MOST - 1, 0, -1))):
-            await self.store.show(ALICE, viewer, shown, None)
+            await self.store.show(viewer, [Showing(ALICE, shown, None)], {})
         for viewer in ("49", "47", "other"):
             await self.store.keep(ALICE, viewer, 1, [1])
         again = Viewing(incarnation=1, ranks=array("I", [2, 3]))
-        await self.store.show(ALICE, "48", again, shown)
+        await self.store.show("48", [Showing(ALICE, again, shown)], {})
         await self.renewed(old, (1, 2, 3), News(moves=Moves({1: 1, 2: 2, 3: 3})))
         again, shown = evolve(again, incarnation=2), evolve(shown, incarnation=2)
-        await self.store.show(ALICE, "48", shown, again)
+        await self.store.show("48", [Showing(ALICE, shown, again)], {})
         assert await self.store.viewing(ALICE, "46") == shown
-        await self.store.show(ALICE, "new", shown, None)
-        await self.store.show(ALICE, "other", shown, None)
-        await self.store.show(ALICE, "new", shown, shown)
+        await self.store.show("new", [Showing(ALICE, shown, None)], {})
+        await self.store.show("other", [Showing(ALICE, shown, None)], {})
+        await self.store.show("new", [Showing(ALICE, shown, shown)], {})
         for gone in ("46", "45"):
             assert await self.store.viewing(ALICE, gone) is None
-            await self.refused(self.store.show(ALICE, gone, shown, shown), Overtaken)
+            await self.refused(self.store.show(gone, [Showing(ALICE, shown, shown)], {}), Overtaken)
         for kept in ("", "1", "44", "47", "48", "49", "new", "other"):
             viewing = await self.store.viewing(ALICE, kept)
             assert viewing is not None
@@ -131,7 +135,7 @@ class Sessions(Contract):
         await self.first((1, 2, 3))
         shown, viewers = Viewing(incarnation=1, ranks=array("I", [2])), [*map(str, range(VIEWERS_AT_MOST)), "new"]
         for viewer in viewers:
-            await self.store.show(ALICE, viewer, shown, None)
+            await self.store.show(viewer, [Showing(ALICE, shown, None)], {})
             await self.store.keep(ALICE, viewer, 1, [1])
         for viewer in viewers:
             assert await self.store.viewing(ALICE, viewer) == evolve(shown, kept=frozenset({1}))
@@ -139,11 +143,64 @@ class Sessions(Contract):
     async def test_a_viewing_of_another_incarnation_is_refused(self) -> None:
         await self.first()
         for key, incarnation in ((ALICE, 2), (BOB, 1)):
-            await self.refused(self.store.show(key, "", Viewing(incarnation=incarnation), None), Overtaken)
+            await self.refused(
+                self.store.show("", [Showing(key, Viewing(incarnation=incarnation), None)], {}), Overtaken
+            )
             await self.refused(self.store.keep(key, "", incarnation, [1]), Overtaken)
             await self.refused(self.store.write_down(key, [entry(1, incarnation=incarnation)]), Overtaken)
         assert await self.store.viewing(ALICE, "") is None
         assert await self.store.pending() == []
+
+    # Several sources behind one login.
+
+    async def test_several_sources_are_shown_together_or_not_at_all(self) -> None:
+        await self.first((1, 2, 3))
+        await self.first((1, 2), key=WORK)
+        shown = Viewing(incarnation=1, ranks=array("I", [2, 1]), numbers=array("I", [1, 4]))
+        beside = Viewing(incarnation=1, ranks=array("I", [1, 2]), numbers=array("I", [0, 3]))
+        together = [Showing(ALICE, shown, None), Showing(WORK, beside, None)]
+        for wrong in (evolve(together[1], before=beside), evolve(together[1], viewing=evolve(beside, incarnation=2))):
+            await self.refused(self.store.show("", [together[0], wrong], {b"copy": WORK.source}), Overtaken)
+        assert await self.store.viewing(ALICE, "") is None
+        assert await self.store.shown_first(ALICE.account, "", [b"copy"]) == {}
+        await self.store.show("", together, {})
+        assert await self.store.viewing(ALICE, "") == shown
+        assert await self.store.viewing(WORK, "") == beside
+        more = evolve(shown, ranks=array("I", [2, 1, 3]), numbers=array("I", [1, 4, 5]))
+        late = Showing(WORK, beside, evolve(beside, numbers=array("I", [2, 3])))
+        await self.refused(self.store.show("", [Showing(ALICE, more, shown), late], {}), Overtaken)
+        await self.store.show("", [Showing(ALICE, more, shown), Showing(WORK, beside, beside)], {})
+        assert await self.store.viewing(ALICE, "") == more
+
+    async def test_the_highest_number_is_that_of_all_sources_of_the_account(self) -> None:
+        assert await self.store.highest_number(ALICE.account, "") == 0
+        for key, number in ((ALICE, 5), (WORK, 2**32 - 1), (BOB, 7)):
+            await self.first((1,), key=key)
+            shown = Viewing(incarnation=1, ranks=array("I", [1]), numbers=array("I", [number]))
+            await self.store.show("v", [Showing(key, shown, None)], {})
+        assert await self.store.highest_number(ALICE.account, "v") == 2**32 - 1
+        assert await self.store.highest_number(BOB.account, "v") == 7
+        assert await self.store.highest_number(BOB.account, "") == 0
+
+    async def test_whose_message_was_shown_first_stays_known_to_each_viewer(self) -> None:
+        await self.first()
+        await self.first((1,), key=WORK)
+        await self.store.show("", [Showing(ALICE, Viewing(incarnation=1), None)], {b"a": ALICE.source})
+        again = Showing(WORK, Viewing(incarnation=1), None)
+        await self.store.show("", [again], {b"a": WORK.source, b"b": WORK.source})
+        asked = [b"a", b"b", b"c"]
+        assert await self.store.shown_first(ALICE.account, "", asked) == {b"a": ALICE.source, b"b": WORK.source}
+        assert await self.store.shown_first(ALICE.account, "v", asked) == {}
+        assert await self.store.shown_first(BOB.account, "", asked) == {}
+
+    async def test_into_a_new_incarnation_numbers_move_with_their_ranks(self) -> None:
+        old = await self.first((1, 2, 3))
+        shown = Viewing(incarnation=1, ranks=array("I", [3, 1, 2]), numbers=array("I", [4, 7]))
+        await self.store.show("", [Showing(ALICE, shown, None)], {})
+        await self.renewed(old, (5, 6), News(computed=["8.5", "8.6"], moves=Moves({1: 6, 2: 5})))
+        moved = Viewing(incarnation=2, ranks=array("I", [6, 5]), numbers=array("I", [7]))
+        assert await self.store.viewing(ALICE, "") == moved
+        assert await self.store.highest_number(ALICE.account, "") == 7
 
     # The journal.
 

@@ -109,7 +109,7 @@ def test_a_bug_in_a_long_list_ends_the_session_as_well() -> None:
     client = stage.logged_in()
     session = next(iter(stage.sessions.open))
     assert session._dialogue.visit is not None
-    session._dialogue.visit.maildrop._uidls = None  # type: ignore[assignment]
+    session._dialogue.visit.maildrop._uidls = None  # type: ignore[union-attr]
 
     assert client.say(b"UIDL\r\n") == b"-ERR [SYS/TEMP] internal error; the operator finds it in the log\r\n"
     assert client.gone()

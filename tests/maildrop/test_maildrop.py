@@ -209,3 +209,14 @@ def test_what_may_be_read_ahead_has_the_size_that_upstream_announced() -> None:
     assert [maildrop.readable(number(n)) for n in range(5)] == [None, 100, None, 300, None]
     assert [turned.readable(number(n)) for n in range(5)] == [None, 300, None, 200, None]
     assert maildrop.read(number(1)) == (11, 110), "UID and size as it is shown"
+
+
+def test_what_the_bridge_sends_before_each_message_counts_in_its_size() -> None:
+    listing = Listing(UidValidity(7))
+    listing.add([11, 12], [100, 200], [0, 0], bytes(2))
+    maildrop = Maildrop(listing, listing.uids, UIDLS, true_sizes={12: 205}, preface=10)
+
+    assert list(maildrop.sizes()) == [(1, 110), (2, 215)]
+    assert maildrop.octets == 325
+    assert maildrop.read(number(2)) == (12, 215)
+    assert maildrop.listed_size(number(2)) == 200

@@ -1,5 +1,6 @@
 """UIDLs are legal, distinct and written as the old servers wrote them."""
 
+import re
 import string
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.maildrop.errors import UpstreamUnsuitable
 from bridge.maildrop.exceptions import exceptions
-from bridge.maildrop.uidl import LONGEST, NAMED, STABLE, hashed, parse_format
+from bridge.maildrop.uidl import LONGEST, NAMED, STABLE, hashed, parse_format, tag_of
 from bridge.names import UidValidity
 
 UINT32 = st.integers(1, 2**32 - 1)
@@ -39,6 +40,65 @@ def test_a_uidl_is_short_and_legal(uidvalidity: int, uid: int, name: str) -> Non
 
     assert 1 <= len(uidl) <= 40
     assert set(uidl) <= OURS
+
+
+@given(UINT32, UINT32, st.sampled_from(sorted(NAMED)), st.text(min_size=1))
+def test_those_of_further_sources_are_short_and_legal_too(uidvalidity: int, uid: int, name: str, source: str) -> None:
+    uidl = parse_format(name).tagged(tag_of(source)).uidl(UidValidity(uidvalidity), uid)
+
+    assert len(uidl) <= 40
+    assert set(uidl) <= OURS
+
+
+NAMES = st.one_of(st.text(max_size=9), st.text("ab1-_.", max_size=9))
+
+
+@given(st.tuples(UINT32, UINT32, NAMES), st.tuples(UINT32, UINT32, NAMES))
+def test_two_sources_never_make_the_same_uidl(one: tuple[int, int, str], other: tuple[int, int, str]) -> None:
+    first, second = (
+        parse_format("bridge").tagged(tag_of(name)).uidl(UidValidity(uidvalidity), uid)
+        for uidvalidity, uid, name in (one, other)
+    )
+
+    assert (first == second) is (one == other)
+
+
+def test_what_uidls_of_a_further_source_begin_with_can_be_read_where_its_name_is_short() -> None:
+    form = parse_format("bridge").tagged(tag_of("work"))
+
+    assert form.uidl(UidValidity(7), 42) == "work.00000007-0000002a"
+    assert form.origin("work.00000007-0000002a") == (7, 42)
+    assert form.origin("00000007-0000002a") is None
+    assert re.fullmatch(
+        r"_[0-9a-f]{6}\.00000007-0000002a", parse_format("bridge").tagged(tag_of("at work")).uidl(UidValidity(7), 42)
+    )
+    assert parse_format("bridge").tagged(tag_of("")) == parse_format("bridge")
+
+
+@pytest.mark.parametrize(
+    ("name", "its_id", "uidl"),
+    [
+        ("upstream", "UID7-42!", "work.UID7-42!"),
+        ("upstream", "x" * 65, "work." + "x" * 65),
+        ("upstream", "x" * 66, f"work.{hashed('x' * 66)}"),
+        ("emailid", "M" * 35, "work." + "M" * 35),
+        ("emailid", "M" * 36, f"work.{hashed('M' * 36)}"),
+        ("gmail", "255", "work.GmailIdff"),
+    ],
+)
+def test_ids_of_a_further_source_have_its_tag_before_them(name: str, its_id: str, uidl: str) -> None:
+    form = parse_format(name).tagged("work")
+
+    assert form.stable
+    assert form.needs_store is parse_format(name).needs_store
+    assert form.stable_uidl(its_id) == uidl
+    assert form.uidl(UidValidity(7), 42) == "work.00000007-0000002a"
+    assert parse_format(form.template) == form
+
+
+def test_a_template_too_long_for_a_tag_is_refused() -> None:
+    with pytest.raises(ValueError, match="70 are allowed"):
+        parse_format("x" * 46 + "{uidvalidity:08x}-{uid:08x}").tagged("sources")
 
 
 BY_UID_ALONE = ["cyrus-uid", "courier-old", "{uid:08x}%", "{{uidvalidity}}{uid}"]

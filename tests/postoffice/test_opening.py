@@ -23,7 +23,8 @@ from bridge.maildrop.errors import (
 from bridge.maildrop.memory import Moves, News
 from bridge.maildrop.view import View
 from bridge.names import AccountName, MessageNumber, SourceKey
-from bridge.postoffice.opening import ROUNDS, PostOffice
+from bridge.postoffice.numbering import ROUNDS
+from bridge.postoffice.opening import PostOffice
 from bridge.postoffice.visit import Visit
 from bridge.state.memory import MemoryStore
 from bridge.state.store import VIEWERS_AT_MOST, Overtaken

@@ -10,7 +10,8 @@ from bridge.maildrop.memory import Fingerprint
 from bridge.maildrop.readahead import FIRST_PART, Way
 from bridge.maildrop.source import Held
 from bridge.names import MessageNumber, Uid
-from bridge.postoffice.visit import LEARNED_AT_ONCE, LEARNING, MARKING, Visit
+from bridge.postoffice.learning import AT_ONCE
+from bridge.postoffice.visit import LEARNING, MARKING, Visit
 from tests.contracts.fake_source import FakeAhead, FakeMessage
 from tests.postoffice.kit import DurableStore, Ground, HeldSource, result
 from tests.upstream.session import Taken
@@ -72,7 +73,7 @@ def test_fingerprints_are_learned_behind_quit_and_only_of_what_is_new() -> None:
 
 
 def test_a_large_mailbox_is_learned_in_parts_and_what_was_learned_stays() -> None:
-    ground, asked = Ground(*[b"x"] * (2 * LEARNED_AT_ONCE + 1)), []
+    ground, asked = Ground(*[b"x"] * (2 * AT_ONCE + 1)), []
 
     class Slow(HeldSource):
         async def fingerprints(self, uids: Sequence[int]) -> dict[int, Fingerprint]:
@@ -81,13 +82,13 @@ def test_a_large_mailbox_is_learned_in_parts_and_what_was_learned_stays() -> Non
                 await Deferred[None]()
             return await super().fingerprints(uids)
 
-    source = Slow(ground.messages, uidvalidity=7, uidnext=2 * LEARNED_AT_ONCE + 2)
+    source = Slow(ground.messages, uidvalidity=7, uidnext=2 * AT_ONCE + 2)
     left(result(ground.office.open(ground.account, source)))
     ground.clock.advance(LEARNING)
-    assert len(known(ground)) == LEARNED_AT_ONCE
+    assert len(known(ground)) == AT_ONCE
     left(ground.open())
-    assert len(known(ground)) == 2 * LEARNED_AT_ONCE + 1
-    assert asked == [LEARNED_AT_ONCE] * 2
+    assert len(known(ground)) == 2 * AT_ONCE + 1
+    assert asked == [AT_ONCE] * 2
 
 
 def test_a_session_that_breaks_off_in_the_middle_of_something_learns_nothing_upstream() -> None:

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from bridge.maildrop.memory import Memory, News, Viewing
 from bridge.names import SourceName
 from bridge.state.held import HeldStore
-from bridge.state.store import Glance, Store
+from bridge.state.store import Glance, Showing, Store
 from tests.contracts.stores import ALICE, BOB, OnMemory, OnSqlite, entry, listing, memory
 from tests.contracts.test_store import Listings
 from tests.contracts.test_store_sessions import Sessions
@@ -102,7 +102,7 @@ class HoldingTest(OnMemory):
         self.remembered(1, 2)
         assert self.told(self.held.viewing(ALICE, "")) is None
         viewing = Viewing(incarnation=1, ranks=listing(7, [2, 1]).uids)
-        self.told(self.held.show(ALICE, "", viewing, None))
+        self.told(self.held.show("", [Showing(ALICE, viewing, None)], {}))
         shown = self.told(self.held.viewing(ALICE, ""))
         assert list(shown.ranks) == [2, 1]
         assert self.told(self.held.viewing(ALICE, "")) is shown

@@ -9,6 +9,7 @@ from bridge.maildrop.memory import Fingerprint, Issued, Moves, News, Viewing
 from bridge.maildrop.retention import Policy
 from bridge.names import UidValidity
 from bridge.state import sql_journal, sql_sources, sql_viewers
+from bridge.state.store import Showing
 from tests.state.rows import KEY, memory, plans, rows, with_source
 
 TABLES = ("true_size", "fingerprint", "kept")
@@ -29,7 +30,7 @@ def test_so_of_a_mailbox_that_was_replaced() -> None:
     db = with_source((1, 2), News(given={1: "a", 2: "b"}))
     sql_sources.learn(db, KEY, 1, {1: 5}, {1: PRINT}, 2)
     sql_viewers.keep(db, KEY, "", 1, [1])
-    sql_viewers.show(db, KEY, "", Viewing(incarnation=1, ranks=array("I", [1, 2])), None)
+    sql_viewers.show(db, "", [Showing(KEY, Viewing(incarnation=1, ranks=array("I", [1, 2])), None)], {})
     new = evolve(memory((3,), version=1, incarnation=2), issued=(Issued(1, UidValidity(7), 2, "{uidvalidity}.{uid}"),))
     sql_sources.remember(db, KEY, new, News(carried={3: "b"}, moves=Moves({2: 3})))
     for table in TABLES:
@@ -55,7 +56,7 @@ def test_no_question_walks_through_all_rows_of_a_large_table() -> None:
     written = sql_journal.write_down(db, KEY, [entry], 1.0)
     sql_sources.learn(db, KEY, 1, {1: 5}, {1: PRINT}, 2)
     sql_viewers.keep(db, KEY, "", 1, [1])
-    sql_viewers.show(db, KEY, "", Viewing(incarnation=1, ranks=array("I", [1])), None)
+    sql_viewers.show(db, "", [Showing(KEY, Viewing(incarnation=1, ranks=array("I", [1])), None)], {})
     sql_viewers.viewing(db, KEY, "")
     sql_journal.advance(db, written)
     sql_journal.give_up(db, KEY, written)

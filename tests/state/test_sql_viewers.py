@@ -4,6 +4,7 @@ from array import array
 
 from bridge.maildrop.memory import Moves, Viewing
 from bridge.state import sql_viewers
+from bridge.state.store import Showing
 from tests.state.rows import KEY, rows, with_source
 
 
@@ -12,7 +13,7 @@ def test_ranks_and_floor_are_one_row_per_viewer() -> None:
     before = None
     for ranks in ([1], [3, 1]):
         viewing = Viewing(incarnation=1, ranks=array("I", ranks), floor=1)
-        sql_viewers.show(db, KEY, "newest=2", viewing, before)
+        sql_viewers.show(db, "newest=2", [Showing(KEY, viewing, before)], {})
         before = viewing
     assert rows(db, "SELECT viewer, messages, floor FROM viewing") == [("newest=2", 2, 1)]
 
@@ -20,7 +21,9 @@ def test_ranks_and_floor_are_one_row_per_viewer() -> None:
 def test_a_floor_that_nothing_moved_from_below_hides_nothing() -> None:
     db = with_source((1, 2, 3))
     for viewer, floor in (("a", 2), ("b", 0)):
-        sql_viewers.show(db, KEY, viewer, Viewing(incarnation=1, ranks=array("I", [2, 3]), floor=floor), None)
+        sql_viewers.show(
+            db, viewer, [Showing(KEY, Viewing(incarnation=1, ranks=array("I", [2, 3]), floor=floor), None)], {}
+        )
     sql_viewers.move(db, 1, Moves({2: 20, 3: 30}))
     assert rows(db, "SELECT viewer, floor FROM viewing ORDER BY viewer") == [("a", 1), ("b", 0)]
 

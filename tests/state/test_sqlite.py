@@ -20,6 +20,7 @@ from bridge.maildrop.errors import StateUnavailable
 from bridge.maildrop.memory import News, Viewing
 from bridge.state.faults import StateUnusable
 from bridge.state.sqlite import SqliteStore
+from bridge.state.store import Showing
 from tests.state.pump import Pump
 from tests.state.values import KEY, entry, memory
 
@@ -63,7 +64,7 @@ def test_what_the_caller_does_to_its_values_while_they_wait_changes_nothing(stor
     store._writer.ask(lambda _: go.wait(10))
     made, given, ranks = memory(3), {1: "one"}, array("I", [3, 1])
     asked = store.remember(KEY, made, News(given=given))
-    shown = store.show(KEY, "", Viewing(incarnation=1, ranks=ranks), None)
+    shown = store.show("", [Showing(KEY, Viewing(incarnation=1, ranks=ranks), None)], {})
     made.listing.without([1])
     given[2] = "two"
     ranks.pop()

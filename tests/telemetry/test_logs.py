@@ -24,6 +24,7 @@ from bridge.events import (
     QuirkMet,
     SessionClosed,
     SessionOpened,
+    SourceAway,
     TokenDelayed,
     UpstreamLost,
     WireTraced,
@@ -84,6 +85,10 @@ def test_a_session_that_never_logged_in_says_so() -> None:
         (
             UpstreamLost(S, "imaps://h:993/INBOX", "reset"),
             'session 5e55: upstream lost: upstream="imaps://h:993/INBOX" why="reset"',
+        ),
+        (
+            SourceAway("alice/work", "no answer"),
+            'account "alice/work": out of reach, its last listing is served: why="no answer"',
         ),
     ],
 )
