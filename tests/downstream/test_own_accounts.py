@@ -247,6 +247,21 @@ def test_an_unknown_name_is_told_the_same_salt_each_time() -> None:
     assert len(salt(b"nobody")) == len(salt(b"ann"))
 
 
+@pytest.mark.parametrize("user", [b"ann", b"nobody"])
+def test_guesses_at_another_spelling_of_a_name_do_not_tell_whether_somebody_has_it(user: bytes) -> None:
+    stage = Stage(HELLO, accounts=(account(),))
+    for number in range(4):
+        session = stage.connect(f"127.0.1.{number}")
+        session.say(b"AUTH PLAIN " + base64(b"\0" + user.upper() + b"\0guess %d" % number))
+        stage.clock.advance(10)
+    derivations = stage.derivations
+    stage.connect("127.0.2.1").say(b"AUTH PLAIN " + base64(b"\0" + user + b"\0wrong"))
+    stage.connect("127.0.2.2").say(b"AUTH PLAIN " + base64(b"\0" + user + b"\0wrong too"))
+
+    assert derivations == 4
+    assert stage.derivations == 5  # the second of them waits for its turn
+
+
 def test_where_too_many_are_checked_at_once_it_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(HELLO, accounts=(account(),))
 
