@@ -141,6 +141,21 @@ def test_upstream_hears_nothing_of_the_password_and_the_log_neither() -> None:
     stage.nothing_left()
 
 
+def test_a_trace_shows_nothing_with_which_passwords_could_be_tried() -> None:
+    stage = Stage(HELLO, accounts=(account(),), vault=sealed(), trace=True)
+    apop, scram, client = stage.connect(), stage.connect(), ScramClient(b"ann", WORDS["fax"])
+    digest = digest_of(apop.heard.split()[-1], Secret(WORDS["fax"]))
+    assert apop.say(b"APOP ann " + digest + b"\r\n") == IN
+    first = scram.say(b"AUTH SCRAM-SHA-256 " + base64(client.first()))
+    final = base64(client.final(challenge(first)))
+    last = scram.say(final)
+    assert scram.say(b"\r\n") == IN
+
+    assert any("Apop" in line for line in stage.log)
+    for said in (digest, first[2:-2], final[:-2], last[2:-2]):
+        assert not any(said.decode() in line for line in stage.log)
+
+
 def test_each_device_has_its_own_policy_and_its_own_view() -> None:
     stage = Stage(*THREE, accounts=(account(delete="keep", newest=1),))
     scanner, fax = stage.connect(), stage.connect()
