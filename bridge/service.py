@@ -203,8 +203,10 @@ class Bridge(Service):
         return self._opener.source(account, proof, trace=trace if self._config.trace else None, on_quirk=on_quirk)
 
     def _run_command(self, grant: OAuth2Grant) -> None:
+        def failed(reason: str) -> None:
+            self._emit(CommandFailed(grant.name, reason))
+
         if grant.command:
-            failed = lambda reason: self._emit(CommandFailed(grant.name, reason))  # noqa: E731
             run_command(self._reactor, grant.command, grant.name, failed)
 
     def _offers(self, settings: Listener) -> Iterator[tuple[Endpoint, Listening]]:

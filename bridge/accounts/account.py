@@ -107,7 +107,12 @@ class OwnLogin:
     @property
     def guessed(self) -> str:
         """As of `Account`."""
-        return folded(b"own " + self.user.encode())
+        return guessed_of_own(self.user.encode())
+
+
+def guessed_of_own(login: bytes) -> str:
+    """As of `Account`, for a login of the bridge's own that there is or that there might be."""
+    return folded(b"own " + login)
 
 
 def quoted(login: bytes) -> str:

@@ -54,7 +54,7 @@ class Directory:
             raise LoginNotAllowed(f"a login of more than {LONGEST_LOGIN} octets")
         if any(octet < 0x20 or octet == 0x7F for octet in login):
             raise LoginNotAllowed("a control character in the login")
-        if (own := self._own.get(_folded(_text(login)))) is not None:
+        if (own := self._own.get(canonical(login))) is not None:
             return own
         for pattern, entry in self._entries:
             name = without_view(login) if entry.login_views else login
@@ -124,6 +124,11 @@ def _account(login: bytes, entry: PassThrough, wish: View) -> Account:
     name = AccountName(key if entry.name is not None else f"{entry.upstream} {quoted(sent)}")
     owners = View(since=entry.since, newest=entry.newest, search=entry.search)
     return Account(sent, name, entry, owners.narrowed(wish), wish.viewer)
+
+
+def canonical(login: bytes) -> str:
+    """The same for all spellings that find the same login of the bridge's own, and for no others."""
+    return _folded(_text(login))
 
 
 def _text(octets: bytes) -> str:

@@ -16,8 +16,9 @@ from bridge.config.accounts_directory import SUFFIX
 from bridge.credentials.making import Made
 from bridge.credentials.whole_file import write_new
 
-HEAD = """\
-# Written by `popbridge account add`. You may change it; `popbridge account remove` deletes the file.
+MARK = "# Written by `popbridge account add`."
+HEAD = f"""\
+{MARK} You may change it; `popbridge account remove` deletes the file.
 # For one more device: popbridge password --config FILE --user NAME
 """
 
@@ -74,16 +75,27 @@ def remove(directory: Path, user: str, known: Sequence[str]) -> Path:
     """`known`: the users of the whole configuration."""
     file = file_of(directory, user)
     try:
-        file.unlink()
-    except FileNotFoundError:
+        ours = _is_ours(file)
+        if ours:
+            file.unlink()
+    except OSError as error:
+        raise CommandRefused(f"{file} cannot be removed ({error.strerror})") from None
+    if not ours:
         if user in known:
             raise CommandRefused(
                 f"{user} stands in a file of your own, which the program leaves alone; take its [[account]] out there"
-            ) from None
-        raise CommandRefused(f"there is no account {user}") from None
-    except OSError as error:
-        raise CommandRefused(f"{file} cannot be removed ({error.strerror})") from None
+            )
+        raise CommandRefused(f"there is no account {user}")
     return file
+
+
+def _is_ours(file: Path) -> bool:
+    """An owner may call his own file as he likes, and have many accounts in it."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(MARK)) == MARK.encode()
+    except FileNotFoundError:
+        return False
 
 
 def _line(key: str, value: str) -> str:

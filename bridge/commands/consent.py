@@ -20,7 +20,7 @@ from bridge.credentials.oauth2_answers import Tokens
 from bridge.credentials.oauth2_client import Client, NoTokens, Refused
 from bridge.credentials.oauth2_code import AnotherAnswer, ConsentRefused, Question, code_of, question
 from bridge.credentials.oauth2_device import TooLate, until_typed
-from bridge.credentials.oauth2_record import Record, remember
+from bridge.credentials.oauth2_record import Record, recall, remember
 from bridge.credentials.vault import Vault
 from bridge.secret import Secret
 
@@ -58,6 +58,7 @@ async def authorise(
         await _try_right(client, vault, person, logins)
         return
     login = logins[0] if len(logins) == 1 else None
+    await recall(vault, grant.name)  # what is wrong with the vault is told before anybody has gone anywhere
     try:
         if device or grant.grant == "device":
             await _by_device(client, vault, person, reactor)
@@ -132,7 +133,7 @@ async def _by_pasting(client: Client, vault: Vault, person: Person, login: str |
     for _ in range(TRIES):
         text = person.ask("Address").strip()
         try:
-            bare = not local and text and not {"=", "/"} & set(text)
+            bare = not local and text and "=" not in text and "://" not in text
             code = Secret(text.encode()) if bare else code_of(asked, text)
         except AnotherAnswer as other:
             person.say(f"That is not it: {other}.")

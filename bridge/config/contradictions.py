@@ -204,12 +204,15 @@ def _one_name_for_two(entries: tuple[PassThrough, ...]) -> Iterator[Finding]:
 
 
 def _one_user_twice(accounts: tuple[OwnAccount, ...]) -> Iterator[Finding]:
+    """However the domain is spelt: a login finds one of them."""
     seen: set[str] = set()
     for index, account in enumerate(accounts):
-        if account.user in seen:
+        local, at, domain = account.user.rpartition("@")
+        user = f"{local}{at}{domain.lower() if at else domain}"
+        if user in seen:
             remedy = "one account may have several sources: put its [[account.source]] entries together"
             yield ("account", index, "user"), WrongValue(f"{account.user} is an account already", remedy=remedy)
-        seen.add(account.user)
+        seen.add(user)
 
 
 def _sources(document: Document) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Logins that nobody has, made to look like those that somebody has: the same salt each time, the same work (S23).
 
 Each unknown name is the twin of some account here: as many passwords, of the same cost, that no password fits. Which
-salt it is told hangs on its name and on a key that is kept beside the state, so that a restart does not change it.
+salt it is told hangs on its name and on a key that is kept beside the state, so that a restart does not change it;
+nor does another spelling that would find the same account, if there were one.
 """
 
 import hmac
@@ -13,6 +14,7 @@ from secrets import token_bytes
 from attrs import evolve
 
 from bridge.accounts.account import OwnLogin, OwnPassword
+from bridge.accounts.directory import canonical
 from bridge.credentials.whole_file import write_new
 from bridge.passwords.scram import Keys
 from bridge.passwords.scrypt import PasswordHash
@@ -55,9 +57,9 @@ class Decoys:
         return Keys(model.iterations, salt, self._octets(b"stored", login, _KEY), self._octets(b"server", login, _KEY))
 
     def _octets(self, what: bytes, login: bytes, length: int) -> bytes:
-        made = b""
+        made, name = b"", canonical(login).encode("utf-8", "surrogateescape")
         while len(made) < length:
-            made += hmac.digest(self._key, b"%d %s %s" % (len(made), what, login), "sha256")
+            made += hmac.digest(self._key, b"%d %s %s" % (len(made), what, name), "sha256")
         return made[:length]
 
 

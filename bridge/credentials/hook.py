@@ -45,7 +45,8 @@ class _Watched(ProcessProtocol):
     def errReceived(self, data: bytes) -> None:  # noqa: N802
         """As above."""
 
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+    def processExited(self, reason: Failure) -> None:  # noqa: N802
+        """What it has left running may hold its output open for long, and is nothing of ours."""
         if self._alarm is not None and self._alarm.active():
             self._alarm.cancel()
         if not isinstance(reason.value, ProcessDone):

@@ -70,11 +70,11 @@ def make(salts: Salts, typed: Secret | None = None) -> Made:
 
 
 def _check(typed: Secret) -> None:
+    if len(typed.reveal()) > LONGEST:
+        raise ValueError(f"a password has at most {LONGEST} octets")
     try:
         text = prepare(typed.reveal().decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("the password is not UTF-8") from None
-    if len(typed.reveal()) > LONGEST:
-        raise ValueError(f"a password has at most {LONGEST} octets")
     if len(text) < SHORTEST:
         raise ValueError(f"a password has at least {SHORTEST} characters; without --typed a good one is made up")

@@ -109,18 +109,17 @@ class _Quietly:
 
 
 class _Bounded(Protocol):
-    """Collects a body; one too large ends the connection."""
+    """Collects a body; one too large ends the connection, and so does who waits no longer for it."""
 
-    def __init__(self, collected: "Deferred[bytes]") -> None:
-        self._collected = collected
+    def __init__(self) -> None:
+        self.collected: Deferred[bytes] = Deferred(lambda _: self._hang_up())
         self._octets = bytearray()
 
     def dataReceived(self, data: bytes) -> None:
         self._octets += data
         if len(self._octets) > LARGEST:
             self._end(NoAnswer("the answer is too long"))
-            if self.transport is not None:
-                self.transport.loseConnection()
+            self._hang_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if isinstance(reason.value, ResponseDone | PotentialDataLoss):
@@ -129,18 +128,22 @@ class _Bounded(Protocol):
             self._end(NoAnswer("the answer broke off"))
 
     def _end(self, error: NoAnswer | None) -> None:
-        if self._collected.called:
+        if self.collected.called:
             return
         if error is None:
-            self._collected.callback(bytes(self._octets))
+            self.collected.callback(bytes(self._octets))
         else:
-            self._collected.errback(error)
+            self.collected.errback(error)
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
 
 
 def _body(response: IResponse) -> "Deferred[bytes]":
-    collected: Deferred[bytes] = Deferred()
-    response.deliverBody(_Bounded(collected))  # type: ignore[no-untyped-call]
-    return collected
+    bounded = _Bounded()
+    response.deliverBody(bounded)  # type: ignore[no-untyped-call]
+    return bounded.collected
 
 
 def _too_late(_: object, seconds: float) -> None:

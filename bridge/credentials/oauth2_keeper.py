@@ -62,7 +62,7 @@ class Keeper:
         self._idle: list[Deferred[None]] = []
         self._rest = FIRST_REST
         self._not_before = 0.0
-        self._trouble: Trouble | None = None
+        self._reason = ""
 
     def token(self) -> "Deferred[Secret]":
         """One that is good for a while. Fails with a Trouble; cancelling leaves the others alone."""
@@ -72,8 +72,8 @@ class Keeper:
             if now >= held.renewed_from and now >= self._not_before and self._waiting is None:
                 self._begin([])
             return succeed(held.secret)
-        if self._waiting is None and now < self._not_before and self._trouble is not None:
-            return fail(self._trouble)
+        if self._waiting is None and now < self._not_before:
+            return fail(self._resting())
         waiter: Deferred[Secret] = Deferred()
         if self._waiting is None:
             self._begin([waiter])
@@ -114,7 +114,8 @@ class Keeper:
                 detail=str(needed),
             ) from None
         except NoTokens as none:
-            raise self._failed(str(none), none.retry_after) from None
+            self._failed(str(none), none.retry_after)
+            raise self._resting() from None
         except Trouble:
             raise  # a secret or the vault: nobody elsewhere was asked
         except Exception as error:
@@ -130,16 +131,17 @@ class Keeper:
         share = RENEWED_AT + JITTER * (2 * self._random() - 1)
         return _Held(tokens.access, now + life * share, now + life - min(SPARE, life / 10))
 
-    def _failed(self, reason: str, retry_after: float | None) -> Trouble:
+    def _failed(self, reason: str, retry_after: float | None) -> None:
         """No other request for a while, twice as long after each failure; a fifth up or down by chance."""
         rest = max(self._rest * (0.8 + 0.4 * self._random()), retry_after or 0.0)
         self._rest = min(2 * self._rest, LONGEST_REST)
-        self._not_before = self._clock.seconds() + rest
-        self._trouble = UpstreamUnavailable(
-            f"{self._name}: no access token can be had now; try again later", detail=reason
-        )
+        self._not_before, self._reason = self._clock.seconds() + rest, reason
         self._delayed(reason, rest)
-        return self._trouble
+
+    def _resting(self) -> Trouble:
+        return UpstreamUnavailable(
+            f"{self._name}: no access token can be had now; try again later", detail=self._reason
+        )
 
     def _tell(self, result: object) -> None:
         """To all at once; each may have left, and may ask again at once."""

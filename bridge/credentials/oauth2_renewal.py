@@ -43,7 +43,7 @@ class Renewal:
         self._clock = clock
         self._login = login
         self._stopped = stopped
-        self._unstored: Record | None = None
+        self._unstored: tuple[Secret | None, Record] | None = None
 
     async def __call__(self) -> Tokens:
         """Raises NoTokens, ConsentNeeded, and what the vault or a secret's place raises."""
@@ -72,7 +72,7 @@ class Renewal:
     async def _renewed(self, record: Record) -> Tokens:
         tokens = await self._asked(record)
         if tokens.refresh is not None and tokens.refresh != record.refresh:
-            self._unstored = evolve(record, refresh=tokens.refresh, since=self._clock.seconds())
+            self._unstored = record.refresh, evolve(record, refresh=tokens.refresh, since=self._clock.seconds())
             await self._store()
         return tokens
 
@@ -93,7 +93,13 @@ class Renewal:
         return record.refresh
 
     async def _store(self) -> None:
-        """Where the vault failed, the token is kept here and tried again before anything is asked."""
-        if self._unstored is not None:
-            await remember(self._vault, self._name, self._unstored)
-            self._unstored = None
+        """Where the vault failed, the token is kept here and tried again before anything is asked.
+
+        A consent that was given meanwhile is not overwritten: the owner had his reasons.
+        """
+        if self._unstored is None:
+            return
+        replaced, record = self._unstored
+        if (await recall(self._vault, self._name)).refresh == replaced:
+            await remember(self._vault, self._name, record)
+        self._unstored = None

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from bridge.accounts.account import Account, OwnLogin, folded
+from bridge.accounts.account import Account, OwnLogin, guessed_of_own
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.credentials.passwords import Evidence, Passwords, Proved
 from bridge.downstream.at_once import Over, begin
@@ -100,7 +100,8 @@ class Logins:
         """An open maildrop, or a Trouble."""
         found = self._find(evidence.login)
         # Tries count for the account they would open, not for what was typed: that can be spelt in a thousand ways.
-        name = folded(evidence.login) if isinstance(found, CredentialsRefused) else found.guessed
+        # Nobody's count as if there were such an account: other spellings of an account that there is are nobody's.
+        name = guessed_of_own(evidence.login) if isinstance(found, CredentialsRefused) else found.guessed
         trial = _Trial(address, name, found, evidence, session)
         opening = begin(self._open_in_turn(trial))
         if isinstance(opening, Over):

@@ -341,7 +341,9 @@ class Session(Protocol):
     def _send(self, octets: bytes) -> None:
         if octets and not self._gone and not self._closing:
             if self._house.trace:
-                self._trace("S", octets.partition(b"\r\n")[0][:200].decode("ascii", "replace"))
+                line = octets.partition(b"\r\n")[0][:200].decode("ascii", "replace")
+                # With what SCRAM's challenges say passwords can be tried (RFC 5802, section 9).
+                self._trace("S", "+ …" if line.startswith("+ ") else line)
             self.transport.write(octets)
 
     def write(self, octets: bytes) -> None:

@@ -7,7 +7,7 @@ import stringprep
 from unicodedata import ucd_3_2_0
 
 LONGEST = 1024
-"""Octets of a password."""
+"""Octets of a password, and characters of whatever is prepared: three octets may stand for eighteen characters."""
 
 _PROHIBITED = (
     stringprep.in_table_c12,
@@ -28,10 +28,12 @@ def prepare(text: str) -> str:
     Characters that Unicode 3.2 did not know pass as they are: a client may send them ("queries", RFC 3454, section 7),
     and what is stored here was typed by the same people.
     """
+    _check_length(text)
     mapped = "".join(
         " " if stringprep.in_table_c12(char) else char for char in text if not stringprep.in_table_b1(char)
     )
     normal = ucd_3_2_0.normalize("NFKC", mapped)
+    _check_length(normal)
     if any(prohibited(char) for char in normal for prohibited in _PROHIBITED):
         raise ValueError("it holds a character that no password may have, such as a control character")
     _check_directions(normal)
@@ -49,6 +51,11 @@ def prepared(octets: bytes) -> bytes:
         return prepare(octets.decode("utf-8")).encode("utf-8")
     except ValueError:  # UnicodeDecodeError is one
         return octets
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST} characters")
 
 
 def _check_directions(text: str) -> None:

@@ -15,7 +15,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bridge.names import MessageNumber
 from bridge.secret import Secret
@@ -123,10 +123,10 @@ class Lang:
 
 @frozen
 class Apop:
-    """`name` without blanks around it; `digest`: 32 hex digits, in lower case."""
+    """`name` without blanks around it; `digest`: 32 hex digits, in lower case. With it passwords can be tried."""
 
     name: bytes
-    digest: bytes
+    digest: bytes = field(repr=False)
 
 
 Command = (

@@ -44,3 +44,18 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "ann.toml").mkdir()
     with pytest.raises(CommandRefused, match="cannot be removed"):
         remove(tmp_path, "ann", [])
+
+
+@pytest.mark.parametrize(("known", "said"), [(["ann"], "a file of your own"), (["bob", "eve"], "there is no account")])
+def test_a_file_that_the_owner_wrote_is_left_alone_whatever_its_name_is(
+    tmp_path: Path, known: list[str], said: str
+) -> None:
+    file = tmp_path / "ann.toml"
+    file.write_text("".join(f'[[account]]\nuser = "{user}"\n' for user in known))
+    with pytest.raises(CommandRefused, match=said):
+        remove(tmp_path, "ann", known)
+    assert file.exists()
+
+    file.write_text(NewAccount("ann", {"": MADE}, {}).text())
+    assert remove(tmp_path, "ann", ["ann"]) == file
+    assert not file.exists()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from attrs import define, evolve, field
 from twisted.internet import reactor  # noqa: TID251
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -18,6 +18,7 @@ from bridge.commands.consent import Person, authorise, grant_named
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, OAuth2Grant, Reference
 from bridge.credentials.oauth2_record import Record, recall, remember
+from bridge.credentials.vault import VaultLocked
 from bridge.secret import Secret
 from tests.commands.test_loopback import Page, get
 from tests.contracts.fake_vault import FakeVault
@@ -55,6 +56,11 @@ class Walk:
 
     def _paste(self, _: str) -> str:
         return self.typed.pop(0)(self.asked())
+
+
+class LockedVault(FakeVault):
+    def get(self, name: str) -> "Deferred[Secret | None]":
+        return fail(VaultLocked("there is no key"))
 
 
 def right(asked: dict[str, str]) -> str:
@@ -97,16 +103,23 @@ class Pasting(TestCase):
 
     async def test_a_page_that_shows_the_code_itself_will_do_where_the_provider_has_one(self) -> None:
         grant = evolve(GRANT, redirect="https://x.example/code")
-        walk = Walk(Authority([GIVEN]), grant, typed=[lambda _: "4711"], logins=("ann", "bob"))
+        walk = Walk(Authority([GIVEN]), grant, typed=[lambda _: "4/711-x"], logins=("ann", "bob"))
 
         await self.pasted(walk)
 
-        assert walk.authority.asked[0]["code"] == "4711"
+        assert walk.authority.asked[0]["code"] == "4/711-x"
         assert "login_hint" not in walk.asked()
         # Where nobody shows one, it is no answer.
         walk = Walk(Authority(), typed=[lambda _: "4711"] * 5)
         with pytest.raises(CommandRefused, match="the right address was not pasted; run the command again"):
             await self.pasted(walk)
+
+    async def test_a_vault_that_cannot_be_used_is_told_before_anybody_has_gone_anywhere(self) -> None:
+        walk = Walk(Authority())
+        walk.vault = LockedVault()
+        with pytest.raises(VaultLocked):
+            await self.pasted(walk)
+        assert walk.said == []
 
     async def test_a_no_is_told(self) -> None:
         with pytest.raises(CommandRefused, match="the provider says no: access_denied; run the command again"):

@@ -65,6 +65,13 @@ def test_one_user_in_two_files_is_a_mistake(tmp_path: Path) -> None:
     assert said.startswith("accounts.d/bob.toml, line 2: account.user: ann is an account already")
 
 
+def test_a_domain_in_other_letters_makes_no_other_user(tmp_path: Path) -> None:
+    said = refused(tmp_path, ann=account("ann@example.org"), bob=account("ann@Example.org"))
+
+    assert said.startswith("accounts.d/bob.toml, line 2: account.user: ann@Example.org is an account already")
+    assert len(loaded(tmp_path, ann=account("ann@example.org"), bob=account("Ann@example.org")).accounts) == 2
+
+
 def test_a_file_that_is_no_toml_or_holds_something_else_is_told(tmp_path: Path) -> None:
     assert refused(tmp_path, ann="user = ann").startswith("accounts.d/ann.toml, line 1: ")
     assert "accounts.d/ann.toml holds something else" in refused(tmp_path, ann='state = "memory:"\n' + account("ann"))

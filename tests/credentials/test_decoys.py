@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bridge.accounts.account import OwnLogin, OwnPassword
+from bridge.accounts.directory import Directory
+from bridge.config import OwnAccount
 from bridge.credentials.decoys import FILE, Decoys, DecoysUnusable, kept_key
 from bridge.passwords.scram import make_keys
 from bridge.passwords.scrypt import Cost, derive, make_hash
@@ -39,6 +41,16 @@ def test_each_is_like_one_of_those_there_are_and_always_the_same_one() -> None:
     assert [again.twin(name) for name in names] == [decoys.twin(name) for name in names]
     assert len({decoys.twin(name).passwords[0].hash.salt for name in names}) == len(names)
     assert Decoys(b"l" * 32, KNOWN).twin(b"nobody") != decoys.twin(b"nobody")
+
+
+def test_it_is_the_same_however_it_is_spelt_as_an_account_is() -> None:
+    accounts = tuple(OwnAccount(user=user, source=()) for user in ("ann", "ann@example.org"))
+    found = Directory((), accounts).find
+    assert found(b"ann@EXAMPLE.org") == found(b"ann@example.org") != found(b"ANN@example.org")
+
+    twin = Decoys(b"k" * 32, KNOWN).twin
+    assert twin(b"bob@EXAMPLE.org") == twin(b"bob@example.org") != twin(b"BOB@example.org")
+    assert twin(b"bob\xff@EXAMPLE.org") == twin(b"bob\xff@example.org")
 
 
 def test_all_of_its_passwords_have_one_salt_as_those_of_an_account_have() -> None:

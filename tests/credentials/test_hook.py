@@ -63,3 +63,10 @@ class Command(TestCase):
         self.patch(hook, "PATIENCE", 0.1)
         self.run_it(self.script("exec sleep 1000"))
         assert await self.told == "it was ended by signal 9"
+
+    async def test_one_that_leaves_something_running_is_over_all_the_same(self) -> None:
+        self.patch(hook, "PATIENCE", 0.2)
+        self.run_it(self.script("sleep 0.5 & exit 3"))
+        assert await self.told == "it ended with status 3"
+        await deferLater(reactor, 0.6)
+        assert self.flushLoggedErrors() == []

@@ -12,6 +12,7 @@ import pytest
 from twisted.internet import reactor  # noqa: TID251
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -19,6 +20,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseNeverReceived
 from twisted.web.server import Site
 
+from bridge.credentials import oauth2_http
 from bridge.credentials.oauth2_http import LARGEST, LONGEST_RETRY, PATIENCE, NoAnswer, Posting, posting
 from bridge.secret import Secret
 from tests.credentials.authority import TOKEN, Authority, Said
@@ -67,6 +69,38 @@ def test_a_silent_server_is_waited_for_half_a_minute() -> None:
     authority.clock.advance(1)
     assert isinstance(outcome.error, NoAnswer)
     assert "127.0.0.1 did not answer within 30 seconds" in str(outcome.error)
+
+
+class _Halting(Protocol):
+    """A server that stops in the middle of its answer."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        assert isinstance(self.factory, _Halts)
+        self.factory.hung_up.callback(None)
+
+
+class _Halts(Factory):
+    protocol = _Halting
+    noisy = False
+
+    def __init__(self) -> None:
+        self.hung_up: Deferred[None] = Deferred()
+
+
+class Halting(TestCase):
+    async def test_a_server_that_halts_in_its_answer_is_hung_up_on(self) -> None:
+        self.patch(oauth2_http, "PATIENCE", 0.2)
+        halts = _Halts()
+        port = reactor.listenTCP(0, halts, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(port.stopListening)
+
+        with pytest.raises(NoAnswer, match="did not answer within"):
+            await posting(reactor).post(f"http://127.0.0.1:{port.getHost().port}/token", {})  # type: ignore[arg-type]
+        await halts.hung_up.addTimeout(5, reactor)  # type: ignore[arg-type]
 
 
 class _Failing:

@@ -100,6 +100,26 @@ def test_one_that_could_not_be_stored_is_stored_before_anything_is_asked_again()
     assert ground.record().refresh == Secret(b"r2")
 
 
+def test_a_consent_that_was_given_meanwhile_is_not_overwritten() -> None:
+    """By what came of the one before: while its answer was on the way, or while the disk was full."""
+    ground = Ground().consented()
+    outcome = ground.authority.started(ground.renewal())
+    ground.consented(evolve(CONSENTED, refresh=Secret(b"r9")))
+    ground.authority.answer(tokens("a1", refresh_token="r2"))
+    ground.authority.http.flush()
+    assert outcome.result.access == Secret(b"a1")
+    assert ground.record().refresh == Secret(b"r9")
+
+    ground = Ground(Authority([tokens("a1", refresh_token="r2"), tokens("a9")])).consented()
+    ground.vault.broken = True
+    with pytest.raises(StateUnavailable):
+        ground.renewed()
+    ground.vault.broken = False
+    ground.consented(evolve(CONSENTED, refresh=Secret(b"r9")))
+    assert ground.renewed() == b"a9"
+    assert ground.authority.asked[1]["refresh_token"] == "r9"
+
+
 @pytest.mark.parametrize("code", ["invalid_grant", "interaction_required"])
 def test_after_a_withdrawn_consent_nobody_is_asked_until_it_was_given_again(code: str) -> None:
     ground = Ground(Authority([refusal(code, "revoked")])).consented()

@@ -141,6 +141,21 @@ def test_upstream_hears_nothing_of_the_password_and_the_log_neither() -> None:
     stage.nothing_left()
 
 
+def test_a_trace_shows_nothing_with_which_passwords_could_be_tried() -> None:
+    stage = Stage(HELLO, accounts=(account(),), vault=sealed(), trace=True)
+    apop, scram, client = stage.connect(), stage.connect(), ScramClient(b"ann", WORDS["fax"])
+    digest = digest_of(apop.heard.split()[-1], Secret(WORDS["fax"]))
+    assert apop.say(b"APOP ann " + digest + b"\r\n") == IN
+    first = scram.say(b"AUTH SCRAM-SHA-256 " + base64(client.first()))
+    final = base64(client.final(challenge(first)))
+    last = scram.say(final)
+    assert scram.say(b"\r\n") == IN
+
+    assert any("Apop" in line for line in stage.log)
+    for said in (digest, first[2:-2], final[:-2], last[2:-2]):
+        assert not any(said.decode() in line for line in stage.log)
+
+
 def test_each_device_has_its_own_policy_and_its_own_view() -> None:
     stage = Stage(*THREE, accounts=(account(delete="keep", newest=1),))
     scanner, fax = stage.connect(), stage.connect()
@@ -245,6 +260,21 @@ def test_an_unknown_name_is_told_the_same_salt_each_time() -> None:
     assert salt(b"nobody") == salt(b"nobody") != salt(b"somebody")
     assert salt(b"ann") == b"s=" + b64encode(SALT)
     assert len(salt(b"nobody")) == len(salt(b"ann"))
+
+
+@pytest.mark.parametrize("user", [b"ann", b"nobody"])
+def test_guesses_at_another_spelling_of_a_name_do_not_tell_whether_somebody_has_it(user: bytes) -> None:
+    stage = Stage(HELLO, accounts=(account(),))
+    for number in range(4):
+        session = stage.connect(f"127.0.1.{number}")
+        session.say(b"AUTH PLAIN " + base64(b"\0" + user.upper() + b"\0guess %d" % number))
+        stage.clock.advance(10)
+    derivations = stage.derivations
+    stage.connect("127.0.2.1").say(b"AUTH PLAIN " + base64(b"\0" + user + b"\0wrong"))
+    stage.connect("127.0.2.2").say(b"AUTH PLAIN " + base64(b"\0" + user + b"\0wrong too"))
+
+    assert derivations == 4
+    assert stage.derivations == 5  # the second of them waits for its turn
 
 
 def test_where_too_many_are_checked_at_once_it_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,16 @@ def test_what_rfc_4013_forbids_is_told_and_compared_as_it_is(forbidden: str) -> 
     assert prepared(forbidden.encode()) == forbidden.encode()
 
 
+@pytest.mark.parametrize(
+    "long", ["a" * 1025, "\ufdfa" * 60, "a" + "\u0300\u0316" * 600], ids=["typed", "unfolded", "to sort"]
+)
+def test_what_would_be_long_work_is_told_and_compared_as_it_is(long: str) -> None:
+    with pytest.raises(ValueError, match="it has more than 1024 characters"):
+        prepare(long)
+    assert prepared(long.encode()) == long.encode()
+    assert prepare("\ufdfa" * 50)
+
+
 def test_octets_that_are_no_text_are_compared_as_they_are() -> None:
     assert prepared(b"caf\xe9") == b"caf\xe9"
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from tests.peers.need import need
 
 _MODULES = Path(__file__).resolve().parents[2] / "install" / "npm" / "node_modules"
 _SCRIPT = Path(__file__).with_name("oidc.mjs")
+OLDEST_NODE = 20
+"""On which it was seen to run; it asks for 22."""
 
 
 class AuthorizationServer:
@@ -35,6 +38,9 @@ class AuthorizationServer:
         node = shutil.which("node")
         if node is None:
             need("node", "apt-get install nodejs npm")
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
+            need(f"Node.js {OLDEST_NODE}", f"this one is {version.strip()}")
         if not (_MODULES / "oidc-provider").is_dir():
             need("oidc-provider", "npm ci --prefix tests/install/npm")
         self.port = port or free_port()
