@@ -222,3 +222,31 @@ def test_two_logins_at_once_with_a_pop3_source_between_them_end_in_time(house: H
 
     until(answered)
     assert [answer[:3] for answer in answers] == [b"+OK", b"+OK"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unavailable", ["fail", "remembered"])
+def test_half_a_minute_late_it_is_waited_for_or_its_last_listing_is_served(
+    tmp_path: Path, servers: dict[str, ManyUsersServer], unavailable: str
+) -> None:
+    """With the times that a bridge has when its owner sets none."""
+    pauses = iter([0.0, 0.0, 27.0])  # behind the greeting, which has ten seconds
+
+    def slow(said: bytes) -> bytes:
+        time.sleep(next(pauses, 0.0))  # noqa: TID251  a slow server is what this is about
+        return said
+
+    with house_of(tmp_path, servers, f'unavailable = "{unavailable}"') as house:
+        seed(house)
+        before = list(house.poll())
+        house.again()
+        house.behind["home"].seed(letter("home-new"))
+        house.behind["home"].door.edit = slow
+        began = time.monotonic()
+        with house.session() as client:
+            took, listed = time.monotonic() - began, list(client.uidls().values())
+            client.quit()
+        assert 24 < took < 40
+        assert listed[:9] == before
+        assert len(listed) == (10 if unavailable == "fail" else 9)
+        assert len(house.listed()) == 10
