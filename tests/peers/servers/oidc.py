@@ -65,11 +65,11 @@ class AuthorizationServer:
             self.stop()
             raise
 
-    @property
-    def endpoints(self) -> str:
-        """As they stand in an [[oauth2]] entry."""
+    def endpoints(self, through: int | None = None) -> str:
+        """As they stand in an [[oauth2]] entry; `through`: tokens are asked for by way of a relay on that port."""
+        token = f"http://{self.host}:{through or self.port}/token"
         return (
-            f'authorize = "{self.issuer}/auth"\ntoken = "{self.issuer}/token"\ndevice = "{self.issuer}/device/auth"\n'
+            f'authorize = "{self.issuer}/auth"\ntoken = "{token}"\ndevice = "{self.issuer}/device/auth"\n'
             'scopes = ["mail", "offline_access"]\n'
         )
 
