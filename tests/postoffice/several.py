@@ -28,6 +28,7 @@ START = 1_700_000_000
 class Box:
     """A mailbox elsewhere. `fails`: what a login meets there; `silent`: it waits for ever.
     `goes_on`: it knows when nothing has changed.
+    `lists_when`: it lists when this fires.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Box:
     fails: BaseException | None = None
     silent: bool = False
     goes_on: bool = False
+    lists_when: "Deferred[None] | None" = None
     uidnext: int = 1
     sources: "list[BoxSource]" = field(factory=list)
 
@@ -67,6 +69,8 @@ class BoxSource(HeldSource):
     async def list(self, known: Listing | None = None) -> Listing:
         self.connected = True
         await self._met()
+        if self.box.lists_when is not None:
+            await self.box.lists_when
         self.abandoned = False
         listing = await super().list(known)
         # What a source gives back where nothing came, went or changed is what it was given.

@@ -23,6 +23,7 @@ from bridge.names import MessageNumber
 from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.loops import ALARM
 from bridge.postoffice.together import NotInTime
+from bridge.state.store import Overtaken
 from tests.postoffice.kit import result
 from tests.postoffice.several import PATIENCE, Street, mark, uidls_of
 from tests.upstream.session import Taken
@@ -185,6 +186,50 @@ def test_who_gives_up_waiting_hears_for_whom(street: Street) -> None:
     with pytest.raises(NotInTime, match=r"^alice/b$"):
         result(opening)
     assert not any(box.connected for box in street.boxes)
+
+
+def test_all_are_opened_at_once(street: Street) -> None:
+    for box in street.boxes:
+        box.silent = True
+    opening = street.opening()
+
+    assert all(box.connected for box in street.boxes)
+    opening.cancel()
+    with pytest.raises(NotInTime, match=r"^alice/a, alice/b$"):
+        result(opening)
+
+
+@pytest.mark.parametrize("unavailable", ["fail", "remembered"])
+def test_a_first_listing_goes_on_when_its_login_was_given_up(street: Street, unavailable: str) -> None:
+    """S31: the next login finds it done."""
+    b = street.box("b")
+    b.settings["unavailable"] = unavailable
+    listing: Deferred[None] = Deferred()
+    b.lists_when = listing
+    opening = street.opening()
+    street.clock.advance(PATIENCE)
+    opening.cancel()
+    with pytest.raises(NotInTime if unavailable == "fail" else UpstreamUnavailable, match="alice/b"):
+        result(opening)
+    assert [box.name for box in street.boxes if box.connected] == ["b"]
+    b.lists_when = None
+    listing.callback(None)
+
+    assert not any(box.connected for box in street.boxes)
+    assert len(street.listed()) == 4
+
+
+def test_two_first_logins_at_once_both_stand_alone() -> None:
+    street = Street("a")
+    street.box("a").put(b"x")
+    show = street.store.show
+
+    async def overtaken(*args: Any) -> None:
+        await show(*args)
+        raise Overtaken
+
+    street.store.show = overtaken  # type: ignore[method-assign, assignment]  # another was quicker
+    assert len(street.listed()) == 1
 
 
 def test_where_the_order_cannot_be_stored_nothing_is_shown_and_nothing_stays_open(street: Street) -> None:
