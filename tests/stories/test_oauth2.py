@@ -23,7 +23,7 @@ from tests.peers.bridge import Bridge
 from tests.peers.command import POPBRIDGE, ROOT, popbridge
 from tests.peers.need import need
 from tests.peers.person import Person
-from tests.peers.servers.oidc import authorization_server
+from tests.peers.servers.oidc import NODE, authorization_server
 from tests.stories.oauth2 import LETTERS, PASSWORD, Ground, ground, logged_in
 from tests.stories.pop3 import Gone, Pop3, Refused
 
@@ -305,9 +305,10 @@ def certify(folder: Path, key: rsa.RSAPrivateKey) -> None:
     (folder / "client.pem").write_bytes(pem)
 
 
+@pytest.mark.slow
 def test_a_new_user_is_led_through_the_browser_itself(tmp_path: Path) -> None:
     """One command and the browser's consent; a real browser shows the pages."""
-    chromium, node = shutil.which("chromium"), shutil.which("node")
+    chromium = shutil.which("chromium")
     scripts = ROOT / "tests" / "peers" / "clients" / "scripts"
     modules = ROOT / "tests" / "install" / "npm" / "node_modules"
     if chromium is None:
@@ -316,7 +317,7 @@ def test_a_new_user_is_led_through_the_browser_itself(tmp_path: Path) -> None:
         need("puppeteer-core", "npm ci --prefix tests/install/npm")
     report = tmp_path / "report"
     with ground(tmp_path) as here:
-        browser = f"{node} {scripts / 'consent.mjs'} {chromium} {here.mailbox.user} {report} %s"
+        browser = f"{NODE} {scripts / 'consent.mjs'} {chromium} {here.mailbox.user} {report} %s"
         done = here.popbridge("authorise", "work", environment={"BROWSER": browser, "NODE_PATH": str(modules)})
 
         assert done.returncode == 0, done.stdout + done.stderr
