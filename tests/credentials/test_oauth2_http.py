@@ -95,12 +95,12 @@ class Halting(TestCase):
     async def test_a_server_that_halts_in_its_answer_is_hung_up_on(self) -> None:
         self.patch(oauth2_http, "PATIENCE", 0.2)
         halts = _Halts()
-        port = reactor.listenTCP(0, halts, interface="127.0.0.1")  # type: ignore[attr-defined]
+        port = reactor.listenTCP(0, halts, interface="127.0.0.1")  # type: ignore[arg-type]  # Twisted types it for ServerFactory only
         self.addCleanup(port.stopListening)
 
         with pytest.raises(NoAnswer, match="did not answer within"):
-            await posting(reactor).post(f"http://127.0.0.1:{port.getHost().port}/token", {})  # type: ignore[arg-type]
-        await halts.hung_up.addTimeout(5, reactor)  # type: ignore[arg-type]
+            await posting(reactor).post(f"http://127.0.0.1:{port.getHost().port}/token", {})  # type: ignore[attr-defined]  # an address of TCP has one
+        await halts.hung_up.addTimeout(5, reactor)
 
 
 class _Failing:

@@ -82,9 +82,9 @@ fi
 
 modules=tests/install/npm/node_modules
 if ! command -v npm >/dev/null; then
-    echo "Not installed: hoodiecrow-imap, node-pop3, oidc-provider and puppeteer-core (there is no npm)"
+    echo "Not installed: hoodiecrow-imap, node, node-pop3, oidc-provider and puppeteer-core (there is no npm)"
 elif [ ! -d "$modules" ] || [ tests/install/npm/package-lock.json -nt "$modules/.package-lock.json" ]; then
-    echo "Installing hoodiecrow-imap, node-pop3, oidc-provider and puppeteer-core from npm"
+    echo "Installing hoodiecrow-imap, node, node-pop3, oidc-provider and puppeteer-core from npm"
     (cd tests/install/npm && three_times npm ci --loglevel=error >/dev/null) || {
         rm -rf "$modules"
         echo "Not installed: what comes from npm; npm ci --prefix tests/install/npm"

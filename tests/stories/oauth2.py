@@ -50,7 +50,10 @@ refused_login_delay = "0.1s"
 
 @define
 class Ground:
-    """`imap` is the way to Dovecot, `introspection` Dovecot's to the authorization server. No connection is parked."""
+    """`imap` is the way to Dovecot, `introspection` Dovecot's to the authorization server, `tokens` the bridge's to it.
+
+    No connection is parked.
+    """
 
     folder: Path
     authority: AuthorizationServer
@@ -58,6 +61,7 @@ class Ground:
     mailbox: Mailbox
     imap: Gate
     introspection: Gate
+    tokens: Gate
     protocol: Literal["imap", "pop3"] = "imap"
     command: Sequence[str] = ()
     log: list[str] = field(factory=list)
@@ -66,7 +70,7 @@ class Ground:
     @property
     def config(self) -> str:
         return _CONFIG.format(
-            endpoints=self.authority.endpoints,
+            endpoints=self.authority.endpoints(self.tokens.port),
             command=f"command = {list(self.command)}\n".replace("'", '"') if self.command else "",
             hashed=_HASHED,
             protocol=self.protocol,
@@ -119,13 +123,14 @@ def ground(folder: Path, *, lifetimes: Sequence[int] = (3600,), rotate: bool = T
     with contextlib.ExitStack() as stack:
         authority = stack.enter_context(authorization_server(folder, lifetimes, rotate=rotate))
         introspection = stack.enter_context(gate(authority.port))
+        tokens = stack.enter_context(gate(authority.port))
         oauth2 = authority.introspection(introspection.port)
         server = stack.enter_context(dovecot(oauth2=oauth2, mechanisms="plain xoauth2 oauthbearer"))
         imap = stack.enter_context(gate(server.port))
         mailbox = server.new_mailbox()
         mailbox.seed(LETTERS)
         try:
-            yield Ground(own, authority, server, mailbox, imap, introspection)
+            yield Ground(own, authority, server, mailbox, imap, introspection, tokens)
         finally:
             print(authority.log())
 
