@@ -83,18 +83,35 @@ class _Halting(Protocol):
         self.factory.hung_up.callback(None)
 
 
+class _Talking(_Halting):
+    """A server whose headers have no end."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"x" * 1000 + b"\r\n") * 1000)
+
+
 class _Halts(Factory):
-    protocol = _Halting
     noisy = False
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: type[Protocol]) -> None:
+        self.protocol = protocol
         self.hung_up: Deferred[None] = Deferred()
 
 
 class Halting(TestCase):
+    async def test_a_server_whose_headers_have_no_end_is_hung_up_on(self) -> None:
+        talks = _Halts(_Talking)
+        port = reactor.listenTCP(0, talks, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(port.stopListening)
+
+        with pytest.raises(NoAnswer, match=r"127\.0\.0\.1 does not answer: its answer is too long"):
+            await posting(reactor).post(f"http://127.0.0.1:{port.getHost().port}/token", {})  # type: ignore[arg-type]
+        await talks.hung_up.addTimeout(5, reactor)  # type: ignore[arg-type]
+
     async def test_a_server_that_halts_in_its_answer_is_hung_up_on(self) -> None:
         self.patch(oauth2_http, "PATIENCE", 0.2)
-        halts = _Halts()
+        halts = _Halts(_Halting)
         port = reactor.listenTCP(0, halts, interface="127.0.0.1")  # type: ignore[attr-defined]
         self.addCleanup(port.stopListening)
 
