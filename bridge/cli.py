@@ -1,5 +1,6 @@
 """The command `popbridge`: what an owner types. Serving mail is twistd's: `twistd -n popbridge`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from bridge.check import check
 from bridge.commands.account import account
 from bridge.commands.authorise import authorise_command
 from bridge.commands.consents import consents
+from bridge.commands.first_look import logins_of
 from bridge.commands.opened import settings_of, state_of
 from bridge.commands.password import password_command
 from bridge.commands.running import password, run
@@ -94,7 +96,8 @@ def status_command(config: Path | None, state: str | None) -> None:
     async def work(clock: Any) -> bool:
         async with state_of(settings, clock, missing="refuse") as store:
             await status(store, click.echo, clock.seconds())
-        await consents(settings.oauth2, FileVault.at(settings.vault, clock.seconds), click.echo, clock.seconds())
+        vault = FileVault.at(settings.vault, clock.seconds)
+        await consents(settings.oauth2, partial(logins_of, settings), vault, click.echo, clock.seconds())
         return True
 
     run(work)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bridge.commands.consent import Person, authorise, grant_named
-from bridge.commands.first_look import look, sources_of
+from bridge.commands.first_look import logins_of, look
 from bridge.commands.running import run
 from bridge.commands.terminal import CommandRefused
 from bridge.config import ConfigError, Reference, load
@@ -49,7 +49,7 @@ def authorise_command(name: str, config: Path, paste: bool, device: bool) -> Non
 
         client = Client.of(grant, posting(reactor), found, reactor)
         person = Person(click.echo, _asked, open_browser)
-        logins = sorted({source.login.decode() for source in sources_of(settings, name)})
+        logins = logins_of(settings, name)
         await authorise(client, vault, person, reactor, logins, paste=paste, device=device)
         return await look(settings, name, grants_of(settings, reactor, vault), reactor, click.echo)
 

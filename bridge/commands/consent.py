@@ -20,7 +20,7 @@ from bridge.credentials.oauth2_answers import Tokens
 from bridge.credentials.oauth2_client import Client, NoTokens, Refused
 from bridge.credentials.oauth2_code import AnotherAnswer, ConsentRefused, Question, code_of, question
 from bridge.credentials.oauth2_device import TooLate, until_typed
-from bridge.credentials.oauth2_record import Record, recall, remember
+from bridge.credentials.oauth2_record import Record, recall, record_name, remember
 from bridge.credentials.vault import Vault
 from bridge.secret import Secret
 
@@ -173,14 +173,16 @@ async def _keep(client: Client, vault: Vault, asking: Awaitable[Tokens]) -> None
 async def _try_right(client: Client, vault: Vault, person: Person, logins: list[str]) -> None:
     """No consent is to be given; what stopped the bridge is forgotten when the server gives a token."""
     grant = client.grant
-    try:
-        if grant.grant == "client":
-            await client.own()
-        for login in logins if grant.grant == "service" else ():
-            await client.as_service(login)
-    except NoTokens as none:
-        raise _explained(grant, none) from None
-    await remember(vault, grant.name, Record())
+    refused = []
+    for login in logins if grant.grant == "service" else ("",):
+        try:
+            await (client.as_service(login) if login else client.own())
+        except NoTokens as none:
+            refused.append(f"{_explained(grant, none)}{f' ({login})' if login else ''}")
+        else:
+            await remember(vault, record_name(grant, login), Record())
+    if refused:
+        raise CommandRefused("\n".join(refused))
     person.say(f"{grant.name}: needs nobody's consent, and the server gives tokens")
 
 

@@ -21,6 +21,11 @@ def sources_of(config: Config, name: str) -> list[Account]:
     return [s for s in sources if isinstance(s.settings, OwnSource) and s.settings.secret == wanted]
 
 
+def logins_of(config: Config, name: str) -> list[str]:
+    """As whom they log in upstream."""
+    return sorted({source.login.decode() for source in sources_of(config, name)})
+
+
 async def look(config: Config, name: str, grants: Grants, reactor: Reactor, say: Callable[[str], None]) -> bool:
     """True when all of them open."""
     fine = True

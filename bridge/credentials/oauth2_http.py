@@ -11,8 +11,10 @@ from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
@@ -25,6 +27,9 @@ from bridge.version import __version__
 
 LARGEST = 64 * 1024
 """Octets of an answer; Microsoft's tokens are of some kilobytes."""
+
+HEADERS = 16 * 1024
+"""Octets before it."""
 
 CONNECT = 10.0
 """Seconds to reach a server."""
@@ -105,7 +110,26 @@ class _Quietly:
 
     def connect(self, protocolFactory: Any) -> "Deferred[Any]":  # noqa: N803
         protocolFactory.noisy = False
-        return self.endpoint.connect(protocolFactory)
+        connected: Deferred[Any] = self.endpoint.connect(_SparingFactory(protocolFactory))  # type: ignore[no-untyped-call]
+        return connected.addCallback(lambda sparing: sparing.wrappedProtocol)
+
+
+class _Sparing(ProtocolWrapper):
+    """Ends a connection that brings more than an answer may have: Twisted would take headers without end."""
+
+    received = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received <= LARGEST + HEADERS:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        else:
+            self.abortConnection()
+
+
+class _SparingFactory(WrappingFactory[_Sparing]):
+    protocol = _Sparing
+    noisy = False
 
 
 class _Bounded(Protocol):
@@ -184,6 +208,8 @@ def _reason(error: Exception) -> str:
         value = inner.value if isinstance(inner, Failure) else inner
         if isinstance(value, TlsError):
             return "; ".join(str(entry[2]) for entry in (value.args[0] if value.args else ())) or "TLS failed"
+        if isinstance(value, ConnectionAborted):
+            return "its answer is too long"
         if isinstance(value, Exception):
             return _reason(value)
     return str(error).rstrip(".")[:200] or type(error).__name__

@@ -1,10 +1,12 @@
 """What is remembered of a grant between two runs, sealed in the vault: its refresh token, or why that is of no use."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 from attrs import asdict, fields, frozen
 
+from bridge.config import OAuth2Grant
 from bridge.credentials.vault import Vault
 from bridge.secret import Secret
 
@@ -23,6 +25,11 @@ class Record:
 
 
 NOTHING = Record()
+
+
+def record_name(grant: OAuth2Grant, login: str) -> str:
+    """A service account speaks for each login by itself: that it may not for one stops none of the others."""
+    return f"{grant.name}/{sha256(login.encode()).hexdigest()[:16]}" if grant.grant == "service" else grant.name
 
 
 async def recall(vault: Vault, name: str) -> Record:

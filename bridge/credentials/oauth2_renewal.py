@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from bridge.config import OAuth2Grant
 from bridge.credentials.oauth2_answers import Tokens
 from bridge.credentials.oauth2_client import Client, Refused
-from bridge.credentials.oauth2_record import Record, recall, remember
+from bridge.credentials.oauth2_record import Record, recall, record_name, remember
 from bridge.credentials.vault import Vault
 from bridge.secret import Secret
 
@@ -67,7 +67,7 @@ class Renewal:
 
     @property
     def _name(self) -> str:
-        return self._client.grant.name
+        return record_name(self._client.grant, self._login)
 
     async def _renewed(self, record: Record) -> Tokens:
         tokens = await self._asked(record)

@@ -17,7 +17,9 @@ from bridge.commands import consent
 from bridge.commands.consent import Person, authorise, grant_named
 from bridge.commands.terminal import CommandRefused
 from bridge.config import Config, OAuth2Grant, Reference
-from bridge.credentials.oauth2_record import Record, recall, remember
+from bridge.credentials.oauth2_answers import Tokens
+from bridge.credentials.oauth2_client import Client, Refused
+from bridge.credentials.oauth2_record import Record, recall, record_name, remember
 from bridge.credentials.vault import VaultLocked
 from bridge.secret import Secret
 from tests.commands.test_loopback import Page, get
@@ -268,6 +270,25 @@ class OwnRight(TestCase):
         with pytest.raises(CommandRefused, match="look at client_id"):
             await self.tried(walk)
         assert walk.record().refused == "invalid_grant"
+
+    async def test_each_login_of_a_service_account_is_tried_whatever_came_of_the_others(self) -> None:
+        async def as_service(_: Client, login: str) -> Tokens:
+            if login == "bbo":
+                raise Refused("invalid_grant", "Invalid email or User ID")
+            return Tokens(Secret(b"a1"), 3600.0)
+
+        self.patch(Client, "as_service", as_service)
+        walk = Walk(Authority(), evolve(GRANT, grant="service"), logins=("ann", "bbo", "eve"))
+        for login in walk.logins:
+            stopped = Record(refused="invalid_grant")
+            walk.authority.done(remember(walk.vault, record_name(walk.grant, login), stopped))
+
+        with pytest.raises(CommandRefused, match=r"^work: no tokens: invalid_grant \(Invalid email.*\(bbo\)$"):
+            await self.tried(walk)
+        refused = [
+            walk.authority.done(recall(walk.vault, record_name(walk.grant, login))).refused for login in walk.logins
+        ]
+        assert refused == ["", "invalid_grant", ""]
 
 
 def test_a_grant_is_found_by_its_name_or_the_names_are_told() -> None:

@@ -4,7 +4,7 @@ from attrs import evolve
 
 from bridge.commands.consents import consents
 from bridge.config import OAuth2Grant
-from bridge.credentials.oauth2_record import Record, remember
+from bridge.credentials.oauth2_record import Record, record_name, remember
 from bridge.secret import Secret
 from tests.contracts.fake_vault import FakeVault
 from tests.credentials.authority import GRANT, Authority
@@ -19,7 +19,7 @@ def said(grant: OAuth2Grant, record: Record | None) -> str:
     vault, lines = FakeVault(), list[str]()
     if record is not None:
         done(remember(vault, "work", record))
-    done(consents((grant,), vault, lines.append, 100.0 + 2 * 86400))
+    done(consents((grant,), lambda _: (), vault, lines.append, 100.0 + 2 * 86400))
     [line] = lines
     assert "refresh-1" not in line
     return line
@@ -38,3 +38,14 @@ def test_one_that_is_missing_or_withdrawn_says_what_to_run() -> None:
     another = evolve(GRANT, client_id="other")
     assert said(another, CONSENTED) == ("oauth2 work: consent was given to another client_id; popbridge authorise work")
     assert "the provider refuses it" in said(CLIENT, Record(refused="invalid_grant", refused_at=5.0))
+
+
+def test_of_a_service_account_each_login_stands_by_itself() -> None:
+    grant, vault, lines = evolve(GRANT, grant="service"), FakeVault(), list[str]()
+    done(remember(vault, record_name(grant, "bob"), Record(refused="invalid_grant", refused_at=5.0)))
+    done(consents((grant,), lambda name: ("ann", "bob") if name == "work" else (), vault, lines.append, 65.0))
+
+    assert lines == [
+        "oauth2 work (ann): of its own right",
+        "oauth2 work (bob): the provider refuses it for 1 minute (invalid_grant); popbridge authorise work",
+    ]

@@ -6,12 +6,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet import reactor  # noqa: TID251
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import Clock
@@ -83,24 +85,38 @@ class _Halting(Protocol):
         self.factory.hung_up.callback(None)
 
 
+class _Talking(_Halting):
+    """A server whose headers have no end."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"x" * 1000 + b"\r\n") * 1000)
+
+
 class _Halts(Factory):
-    protocol = _Halting
     noisy = False
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: type[Protocol]) -> None:
+        self.protocol = protocol
         self.hung_up: Deferred[None] = Deferred()
 
 
 class Halting(TestCase):
+    async def _asked(self, server: _Halts, why: str) -> None:
+        port = cast("IReactorTCP", reactor).listenTCP(0, server, interface="127.0.0.1")  # type: ignore[arg-type]  # Twisted types it for ServerFactory only
+        self.addCleanup(port.stopListening)
+        at = cast("IPv4Address", port.getHost()).port
+
+        with pytest.raises(NoAnswer, match=why):
+            await posting(reactor).post(f"http://127.0.0.1:{at}/token", {})
+        await server.hung_up.addTimeout(5, cast("IReactorTime", reactor))
+
+    async def test_a_server_whose_headers_have_no_end_is_hung_up_on(self) -> None:
+        await self._asked(_Halts(_Talking), r"127\.0\.0\.1 does not answer: its answer is too long")
+
     async def test_a_server_that_halts_in_its_answer_is_hung_up_on(self) -> None:
         self.patch(oauth2_http, "PATIENCE", 0.2)
-        halts = _Halts()
-        port = reactor.listenTCP(0, halts, interface="127.0.0.1")  # type: ignore[arg-type]  # Twisted types it for ServerFactory only
-        self.addCleanup(port.stopListening)
-
-        with pytest.raises(NoAnswer, match="did not answer within"):
-            await posting(reactor).post(f"http://127.0.0.1:{port.getHost().port}/token", {})  # type: ignore[attr-defined]  # an address of TCP has one
-        await halts.hung_up.addTimeout(5, reactor)
+        await self._asked(_Halts(_Halting), "did not answer within")
 
 
 class _Failing:

@@ -7,7 +7,8 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail
 
 from bridge.config import OAuth2Grant, Reference
-from bridge.credentials.oauth2_client import NoTokens
+from bridge.credentials.oauth2_answers import Tokens
+from bridge.credentials.oauth2_client import Client, NoTokens, Refused
 from bridge.credentials.oauth2_record import Record, recall, remember
 from bridge.credentials.oauth2_renewal import ConsentNeeded, Renewal
 from bridge.maildrop.errors import StateUnavailable
@@ -194,3 +195,23 @@ def test_the_vault_s_trouble_is_told_as_it_is_and_nobody_is_asked() -> None:
     with pytest.raises(StateUnavailable, match="no disk"):
         ground.renewed()
     assert ground.authority.asked == []
+
+
+def test_a_login_that_a_service_account_may_not_speak_for_stops_none_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def as_service(_: Client, login: str) -> Tokens:
+        if login == "bbo@work.example":
+            raise Refused("invalid_grant", "Invalid email or User ID")
+        return Tokens(Secret(b"of " + login.encode()), 3600.0)
+
+    monkeypatch.setattr(Client, "as_service", as_service)
+    ground = Ground(grant=evolve(GRANT, grant="service", service_account=Reference("env", "JSON")))
+    client = ground.authority.client(ground.grant)
+    mistyped = Renewal(client, ground.vault, ground.authority.clock, "bbo@work.example", lambda *_: None)
+
+    with pytest.raises(ConsentNeeded, match="Invalid email"):
+        ground.authority.done(mistyped())
+    assert ground.renewed() == b"of ann@work.example"
+    with pytest.raises(ConsentNeeded):
+        ground.authority.done(mistyped())
