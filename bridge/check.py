@@ -45,13 +45,14 @@ def _listens(listener: Listener, say: Say) -> bool:
     fine = True
     for endpoint, kind in ((listener.pop3, "POP3"), (listener.pop3s, "POP3 over TLS")):
         if endpoint is not None:
-            trouble = _why_taken(endpoint)
+            trouble = why_taken(endpoint)
             say(f"listen {endpoint} ({kind}): {trouble or 'free'}")
             fine = fine and not trouble
     return fine
 
 
-def _why_taken(endpoint: Endpoint) -> str:
+def why_taken(endpoint: Endpoint) -> str:
+    """In words; "" where it is free."""
     host = endpoint.host or "::"
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:

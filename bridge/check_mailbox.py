@@ -6,14 +6,16 @@ It selects, lists, searches and looks for targets. It deletes nothing, marks not
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from attrs import evolve
+from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
 
 from bridge.accounts.account import Account, OwnLogin
 from bridge.accounts.directory import Directory, LoginNotAllowed
 from bridge.check_pop3 import look as look_by_pop3
 from bridge.config import Config, Settings
-from bridge.credentials.oauth2 import grants_of
+from bridge.credentials.oauth2 import Grants, grants_of
 from bridge.credentials.proof import Proof, proof_of
+from bridge.credentials.vault import Vault
 from bridge.credentials.vault_file import FileVault
 from bridge.imap.quirks import ignore
 from bridge.maildrop.errors import Trouble
@@ -36,11 +38,27 @@ Say = Callable[[str], None]
 _DAY = 86400
 
 
-async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes, password: Secret | None) -> bool:
+@frozen
+class Secrets:
+    """Where the secrets of the bridge's own accounts come from."""
+
+    vault: Vault
+    grants: Grants
+
+    @classmethod
+    def of(cls, config: Config, reactor: IReactorTime, vault: Vault) -> "Secrets":
+        return cls(vault, grants_of(config, reactor, vault))
+
+
+async def check_mailbox(
+    config: Config, reactor: Reactor, say: Say, login: bytes, password: Secret | None, secrets: Secrets | None = None
+) -> bool:
     """True when this login would be let in, and its DELE would mean what it says.
 
     `password`: upstream's, of a login that is passed through; an account of the bridge's own has the owner's secrets.
+    `secrets`: instead of those that are on the disk.
     """
+    secrets = secrets or Secrets.of(config, reactor, FileVault.at(config.vault, reactor.seconds))
     try:
         found = Directory(config.passthrough, config.accounts).find(login)
     except LoginNotAllowed as error:
@@ -51,15 +69,16 @@ async def check_mailbox(config: Config, reactor: Reactor, say: Say, login: bytes
             say("no account and no [[passthrough]] entry takes this login")
             return False
         case OwnLogin(sources=sources):
-            return all([await _checked(source, config, reactor, say, None) for source in sources])
+            return all([await _checked(source, config, reactor, say, None, secrets) for source in sources])
         case account:
-            return await _checked(account, config, reactor, say, password)
+            return await _checked(account, config, reactor, say, password, secrets)
 
 
-async def _checked(account: Account, config: Config, reactor: Reactor, say: Say, password: Secret | None) -> bool:
+async def _checked(
+    account: Account, config: Config, reactor: Reactor, say: Say, password: Secret | None, secrets: Secrets
+) -> bool:
     given = Credentials(account.login, password, "USER", bearer=False) if password is not None else None
-    vault = FileVault.at(config.vault, reactor.seconds)
-    proof = proof_of(account, given, vault, grants_of(config, reactor, vault))
+    proof = proof_of(account, given, secrets.vault, secrets.grants)
     try:
         if account.settings.upstream.protocol == "pop3":
             return await look_by_pop3(account, config, reactor, say, proof)

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from bridge.check import check
 from bridge.commands.account import account
@@ -17,6 +15,8 @@ from bridge.commands.opened import settings_of, state_of
 from bridge.commands.password import password_command
 from bridge.commands.running import password, run
 from bridge.commands.secret import secret
+from bridge.commands.serving import serve
+from bridge.commands.setup import setup_command
 from bridge.commands.status import status
 from bridge.commands.terminal import CommandRefused
 from bridge.commands.try_ import try_
@@ -25,8 +25,7 @@ from bridge.config import Config, ConfigError, from_flags, load
 from bridge.credentials.vault_file import FileVault
 from bridge.demo.process import PASSWORD as DEMO_PASSWORD
 from bridge.demo.process import USER, DemoServer, DemoUnavailable
-from bridge.service import Bridge, Cannot
-from bridge.telemetry.logs import LogReader
+from bridge.service import Cannot
 from bridge.version import __version__
 
 
@@ -71,6 +70,7 @@ def check_command(
     run(lambda clock: check(settings, clock, click.echo, name, given))
 
 
+main.add_command(setup_command)
 main.add_command(try_)
 main.add_command(uidl)
 main.add_command(secret)
@@ -117,17 +117,10 @@ async def _show(clock: Any, pop3: str) -> bool:
     try:
         port = await server.start(clock)
         settings = _settings(None, (pop3,), (), (f"imap://127.0.0.1:{port}",), None, state="memory:")
-        bridge = Bridge(settings, clock, LogReader(Logger("popbridge"), trace=False))
-        bridge.privilegedStartService()
+        await serve(settings, clock, lambda at: click.echo(_welcome(at)))
     except (DemoUnavailable, ConfigError, Cannot) as error:
         click.echo(f"popbridge: {error}; for another port: popbridge demo --pop3 127.0.0.1:2110", err=True)
         return False
-    bridge.startService()
-    clock.addSystemEventTrigger("before", "shutdown", bridge.stopService)
-    click.echo(_welcome(bridge.ports[0].getHost()))
-    ended: Deferred[None] = Deferred()
-    clock.addSystemEventTrigger("before", "shutdown", ended.callback, None)
-    await ended
     return True
 
 

@@ -1,7 +1,6 @@
 """`popbridge authorise NAME`: what an owner types to let the bridge into a mailbox of a provider that wants OAuth2."""
 
 import os
-import signal
 import sys
 import webbrowser
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from bridge.commands.consent import Person, authorise, grant_named
 from bridge.commands.first_look import logins_of, look
-from bridge.commands.running import run
+from bridge.commands.running import asked, run
 from bridge.commands.terminal import CommandRefused
 from bridge.config import ConfigError, Reference, load
 from bridge.credentials.oauth2 import grants_of
@@ -48,7 +47,7 @@ def authorise_command(name: str, config: Path, paste: bool, device: bool) -> Non
             return await resolve(reference, vault)
 
         client = Client.of(grant, posting(reactor), found, reactor)
-        person = Person(click.echo, _asked, open_browser)
+        person = Person(click.echo, asked, open_browser)
         logins = logins_of(settings, name)
         await authorise(client, vault, person, reactor, logins, paste=paste, device=device)
         return await look(settings, name, grants_of(settings, reactor, vault), reactor, click.echo)
@@ -62,12 +61,3 @@ def open_browser(address: str) -> bool:
         return False
     Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     return True
-
-
-def _asked(prompt: str) -> str:
-    # The reactor's own Ctrl-C would be heard only after the answer.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return str(click.prompt(prompt))
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -57,6 +57,15 @@ async def authorise(
     if grant.grant in ("client", "service"):
         await _try_right(client, vault, person, logins)
         return
+    await consented(client, vault, person, reactor, logins, paste=paste, device=device)
+    person.say(f"{grant.name}: authorised; a running bridge uses it from the next login on")
+
+
+async def consented(
+    client: Client, vault: Vault, person: Person, reactor: Reactor, logins: list[str], *, paste: bool, device: bool
+) -> None:
+    """A person's consent is in the vault when it returns. Raises as `authorise` does."""
+    grant = client.grant
     login = logins[0] if len(logins) == 1 else None
     await recall(vault, grant.name)  # what is wrong with the vault is told before anybody has gone anywhere
     try:
@@ -70,7 +79,6 @@ async def authorise(
         raise CommandRefused(f"the provider says no: {refused}; run the command again to ask again") from None
     except NoTokens as none:
         raise _explained(grant, none) from None
-    person.say(f"{grant.name}: authorised; a running bridge uses it from the next login on")
 
 
 async def _by_browser(client: Client, vault: Vault, person: Person, reactor: Reactor, login: str | None) -> None:

@@ -77,13 +77,22 @@ def at_the_terminal(*, yes: bool) -> Terminal:
     return Terminal(click.echo, progress, (lambda _: True) if yes else _agrees)
 
 
-def password(variable: str, prompt: str) -> Secret:
-    """From the environment, for scripts, or typed; never from the command line, which everybody on the machine sees."""
+def password(variable: str, prompt: str, *, optional: bool = False) -> Secret:
+    """From the environment, for scripts, or typed; never from the command line, which everybody on the machine sees.
+
+    `optional`: nothing at all is an answer too.
+    """
     given = os.environ.get(variable)
     if given is None:
         with _ctrl_c():
-            given = click.prompt(prompt, hide_input=True, err=True)
+            nothing = "" if optional else None
+            given = click.prompt(prompt, hide_input=True, err=True, default=nothing, show_default=False)
     return Secret(given.encode())
+
+
+def asked(prompt: str) -> str:
+    with _ctrl_c():
+        return str(click.prompt(prompt))
 
 
 def _agrees(question: str) -> bool:

@@ -8,11 +8,14 @@ from bridge.accounts.address import Address
 from bridge.accounts.candidate import Candidate
 from bridge.config import Upstream
 from bridge.config.discovered import AUTO
+from bridge.config.notation import parse_upstream
+from bridge.config.values import Delete
 
 
 def url(upstream: Upstream) -> str:
     """As a person writes it: the usual port and INBOX are understood."""
-    return f"{upstream.scheme}://{upstream.host}"
+    short = f"{upstream.scheme}://{f'[{upstream.host}]' if ':' in upstream.host else upstream.host}"
+    return short if parse_upstream(short) == upstream else str(upstream)
 
 
 def name_of(address: Address) -> str:
@@ -25,15 +28,22 @@ def needs_token(candidate: Candidate) -> bool:
     return candidate.ways == ("oauth2",)
 
 
+def delete_of(candidate: Candidate) -> Delete:
+    """What DELE means there where the owner has not said."""
+    if candidate.upstream.protocol == "pop3":
+        return "expunge"
+    return (candidate.provider.delete if candidate.provider is not None else None) or "flag"
+
+
 def passthrough(candidate: Candidate, address: Address, ca: Path | None = None) -> str:
     """The address is the login, here and there."""
     lines = [
         "[[passthrough]]",
-        _line("users", str(address), f'or "*@{address.domain}" for everybody there'),
-        _line("upstream", url(candidate.upstream)),
+        line("users", str(address), f'or "*@{address.domain}" for everybody there'),
+        line("upstream", url(candidate.upstream)),
     ]
     if candidate.login != "{user}":
-        lines.append(_line("login", candidate.login))
+        lines.append(line("login", candidate.login))
     return "\n".join([*lines, *_settings(candidate, ca)])
 
 
@@ -43,41 +53,40 @@ def account(candidate: Candidate, address: Address, ca: Path | None = None, *, p
     token = needs_token(candidate)
     lines = [
         "[[account]]",
-        _line("user", address.local),
-        _line("password", "$scrypt$…", "in its place what `popbridge password` prints"),
+        line("user", address.local),
+        line("password", "$scrypt$…", "in its place what `popbridge password` prints"),
         *_settings(candidate, ca),
         "",
         "  [[account.source]]",
-        "  " + _line("name", name),
-        "  " + _line("upstream", AUTO if pinned else url(candidate.upstream)),
-        "  " + _line("login", str(address) if pinned else candidate.login_of(address)),
-        "  " + _line("secret", f"oauth2:{name}", f"popbridge authorise {name} asks for your consent")
+        "  " + line("name", name),
+        "  " + line("upstream", AUTO if pinned else url(candidate.upstream)),
+        "  " + line("login", str(address) if pinned else candidate.login_of(address)),
+        "  " + line("secret", f"oauth2:{name}", f"popbridge authorise {name} asks for your consent")
         if token
-        else "  " + _line("secret", f"vault:{name}", f"popbridge secret set {name} asks for the password"),
+        else "  " + line("secret", f"vault:{name}", f"popbridge secret set {name} asks for the password"),
     ]
     return "\n".join([*(_grant(candidate, name) if token else ()), *lines])
 
 
 def _grant(candidate: Candidate, name: str) -> list[str]:
     preset = candidate.provider.oauth2 if candidate.provider is not None else None
-    lines = ["[[oauth2]]", _line("name", name)]
+    lines = ["[[oauth2]]", line("name", name)]
     if preset is not None:
-        lines.append(_line("provider", preset))
+        lines.append(line("provider", preset))
     else:
         lines.append("# authorize, token and scopes: as the provider's help says")
-    return [*lines, _line("client_id", "…", "of the application that you registered at the provider"), ""]
+    return [*lines, line("client_id", "…", "of the application that you registered at the provider"), ""]
 
 
 def _settings(candidate: Candidate, ca: Path | None) -> list[str]:
     lines = []
-    delete = candidate.provider.delete if candidate.provider is not None else None
-    if delete is not None and candidate.upstream.protocol == "imap":
-        lines.append(_line("delete", delete))
+    if (delete := delete_of(candidate)) == "trash":
+        lines.append(line("delete", delete))
     if ca is not None:
-        lines.append(_line("ca", str(ca.absolute())))
+        lines.append(line("ca", str(ca.absolute())))
     return lines
 
 
-def _line(key: str, text: str, comment: str = "") -> str:
+def line(key: str, text: str, comment: str = "") -> str:
     """A string of TOML is one of JSON, but for DEL, which is in none of these."""
     return f"{key} = {json.dumps(text, ensure_ascii=False)}" + (f"  # {comment}" if comment else "")

@@ -63,10 +63,13 @@ def try_(
     )
 
     async def work(clock: Any) -> bool:
-        resolver = cast("Any", Resolver)(resolv="/etc/resolv.conf", reactor=clock)
-        network = Network(Guarded(clock), resolver, lambda host: client_context(host, ca=ca))
-        return await try_address(
-            wanted, wish, network, at_the_terminal(yes=False), lambda what: password(PASSWORD, what)
-        )
+        terminal = at_the_terminal(yes=False)
+        return await try_address(wanted, wish, outside(clock, ca), terminal, lambda what: password(PASSWORD, what))
 
     run(work)
+
+
+def outside(clock: Any, ca: Path | None) -> Network:
+    """As discovery may use it."""
+    resolver = cast("Any", Resolver)(resolv="/etc/resolv.conf", reactor=clock)
+    return Network(Guarded(clock), resolver, lambda host: client_context(host, ca=ca))

@@ -13,7 +13,7 @@ from bridge.accounts.address import Address
 from bridge.accounts.autodiscover import Discovery, Network, discover
 from bridge.accounts.candidate import Candidate
 from bridge.check_mailbox import check_mailbox
-from bridge.commands.snippet import account, needs_token, passthrough, url
+from bridge.commands.snippet import account, delete_of, needs_token, passthrough, url
 from bridge.commands.terminal import CommandRefused, Terminal
 from bridge.config import Config, PassThrough
 from bridge.config.discovered import Pin, PinsUnreadable, write_pin
@@ -45,16 +45,22 @@ async def try_address(
     address: Address, wish: Wish, network: Network, terminal: Terminal, ask_password: AskPassword
 ) -> bool:
     """True when there is a server that holds what the owner needs, as far as he let it be tried."""
-    found = await discover(address, network)
-    _show(found, terminal)
-    if not found.candidates:
-        raise CommandRefused(_nothing(found))
-    for candidate in _by_token(found.candidates) if wish.oauth2 else found.candidates:
+    candidates = await servers(address, network, terminal)
+    for candidate in by_token(candidates) if wish.oauth2 else candidates:
         if await _holds(candidate, address, wish, network, terminal, ask_password):
             _write_down(candidate, address, wish, terminal)
             return True
     terminal.say("no server was found to hold; nothing to write down")
     return False
+
+
+async def servers(address: Address, network: Network, terminal: Terminal) -> tuple[Candidate, ...]:
+    """At least one; all that was found out is shown. Raises CommandRefused."""
+    found = await discover(address, network)
+    _show(found, terminal)
+    if not found.candidates:
+        raise CommandRefused(_nothing(found))
+    return found.candidates
 
 
 def _show(found: Discovery, terminal: Terminal) -> None:
@@ -81,7 +87,7 @@ def _nothing(found: Discovery) -> str:
     )
 
 
-def _by_token(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def by_token(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     able = tuple(evolve(one, ways=("oauth2",)) for one in candidates if "oauth2" in one.ways)
     if not able:
         raise CommandRefused("none of these servers is known to take OAuth2; try it without --oauth2")
@@ -96,7 +102,7 @@ async def _holds(
     terminal: Terminal,
     ask_password: AskPassword,
 ) -> bool:
-    if not _has_the_word(candidate, address, wish, terminal):
+    if not has_the_word(candidate, address, wish, terminal):
         return False
     if needs_token(candidate):
         terminal.say(f"{candidate.upstream.host} is reached by OAuth2, not by a password: log-in not tried")
@@ -110,7 +116,8 @@ async def _holds(
     return await check_mailbox(_config(candidate, wish), reactor, terminal.say, str(address).encode(), password)
 
 
-def _has_the_word(candidate: Candidate, address: Address, wish: Wish, terminal: Terminal) -> bool:
+def has_the_word(candidate: Candidate, address: Address, wish: Wish, terminal: Terminal) -> bool:
+    """The owner's, without which nothing is sent there."""
     host = candidate.upstream.host
     if not candidate.outside:
         return (
@@ -134,13 +141,11 @@ def _asks(candidate: Candidate, wish: Wish) -> bool:
 
 def _config(candidate: Candidate, wish: Wish) -> Config:
     """As the lines that are printed would make it."""
-    pop3 = candidate.upstream.protocol == "pop3"
-    delete = candidate.provider.delete if candidate.provider is not None else None
     entry = PassThrough(
         upstream=candidate.upstream,
         login=candidate.login,
-        delete="expunge" if pop3 else delete or "flag",
-        uidl=UPSTREAM if pop3 else "bridge",
+        delete=delete_of(candidate),
+        uidl=UPSTREAM if candidate.upstream.protocol == "pop3" else "bridge",
         ca=wish.ca,
     )
     return Config(base=Path.cwd(), listeners=(), passthrough=(entry,))

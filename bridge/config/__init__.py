@@ -1,7 +1,7 @@
 """What the machine's owner decided: a TOML file or flags become frozen values; an error names key, line and remedy."""
 
 from bridge.config.problems import ConfigError, Problem
-from bridge.config.reading import from_flags, load
+from bridge.config.reading import from_flags, load, load_text
 from bridge.config.values import (
     Certificate,
     Config,
@@ -48,4 +48,5 @@ __all__ = [
     "VaultSettings",
     "from_flags",
     "load",
+    "load_text",
 ]

@@ -51,6 +51,16 @@ def load(path: Path) -> Config:
         raise _error(rejected, main, others) from None
 
 
+def load_text(text: str, file: Path) -> Config:
+    """As it would be in that file, which need not be there."""
+    main = _parsed(text, file.name)
+    base = file.absolute().parent
+    try:
+        return _config(structure(main.tables, base), base)
+    except Rejected as rejected:
+        raise _error(rejected, main, []) from None
+
+
 def _read(path: Path, name: str) -> _File:
     try:
         text = path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
@@ -60,6 +70,10 @@ def _read(path: Path, name: str) -> _File:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(line, "", "the file is not UTF-8", "save it as UTF-8")], name) from None
+    return _parsed(text, name)
+
+
+def _parsed(text: str, name: str) -> _File:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

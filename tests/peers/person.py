@@ -1,6 +1,6 @@
 """A person who logs in at the tests' authorization server and allows everything, by its forms and without a browser.
 
-As a program it is a browser for `webbrowser`: BROWSER="python person.py USER %s".
+As a program it is a browser for `webbrowser`: BROWSER="python person.py USER %s", or "… no", who allows nothing.
 """
 
 import http.cookiejar
@@ -90,6 +90,6 @@ def _action(page: str, address: str) -> str:
 
 
 if __name__ == "__main__":
-    end = Person(sys.argv[1]).consent(sys.argv[2])
+    end = Person(sys.argv[1], allows=sys.argv[3:] != ["no"]).consent(sys.argv[2])
     with urllib.request.urlopen(end, timeout=60) as shown:
         shown.read()

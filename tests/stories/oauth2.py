@@ -116,8 +116,17 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground(folder: Path, *, lifetimes: Sequence[int] = (3600,), rotate: bool = True) -> Iterator[Ground]:
-    """`lifetimes`: seconds of the access tokens; the command for the consent takes the first two."""
+def ground(
+    folder: Path,
+    *,
+    lifetimes: Sequence[int] = (3600,),
+    rotate: bool = True,
+    mechanisms: str = "plain xoauth2 oauthbearer",
+) -> Iterator[Ground]:
+    """`lifetimes`: seconds of the access tokens; the command for the consent takes the first two.
+
+    mechanisms: of Dovecot, which takes passwords only where "plain" is among them.
+    """
     own = folder / "bridge"
     own.mkdir()
     with contextlib.ExitStack() as stack:
@@ -125,10 +134,10 @@ def ground(folder: Path, *, lifetimes: Sequence[int] = (3600,), rotate: bool = T
         introspection = stack.enter_context(gate(authority.port))
         tokens = stack.enter_context(gate(authority.port))
         oauth2 = authority.introspection(introspection.port)
-        server = stack.enter_context(dovecot(oauth2=oauth2, mechanisms="plain xoauth2 oauthbearer"))
+        server = stack.enter_context(dovecot(oauth2=oauth2, mechanisms=mechanisms))
         imap = stack.enter_context(gate(server.port))
         mailbox = server.new_mailbox()
-        mailbox.seed(LETTERS)
+        server.drop_into_maildir(mailbox.user, LETTERS)
         try:
             yield Ground(own, authority, server, mailbox, imap, introspection, tokens)
         finally:

@@ -237,11 +237,12 @@ class Dovecot(ManyUsersServer):
         """
         if self.format != "maildir":
             raise ValueError(f"{self.format} is not Maildir")
-        new = self.directory / "mail" / user / "maildir" / "new"
-        if not new.is_dir():
-            imap = self.connect(user)
-            imap.select()  # makes the folders
-            imap.logout()
+        inbox = self.directory / "mail" / user / "maildir"
+        new = inbox / "new"
+        for folder in (inbox.parent, inbox, new, inbox / "cur", inbox / "tmp"):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
+                self._own(folder)
         for index, message in enumerate(messages):
             name = names[index] if names else f"{1_700_000_000 + index}.M{index}P1.host"
             self._file(str((new / name).relative_to(self.directory)), message)
