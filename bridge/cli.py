@@ -35,6 +35,7 @@ def main() -> None:
     """A POP3 server for mail that lives in IMAP accounts elsewhere.
 
     \b
+    To begin:       popbridge setup you@example.org --serve
     To serve mail:  twistd -n popbridge --pop3 127.0.0.1:1110 --upstream imaps://imap.example.org
                     twistd -n popbridge --config popbridge.toml
     """

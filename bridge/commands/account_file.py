@@ -1,6 +1,7 @@
 """The file of one account in the directory that `accounts =` names: written whole, read back, and removed.
 
-It is the only configuration that the program writes; what the owner has written himself is never touched.
+But for a new user's first file (`setup_file`) it is the only configuration that the program writes; what the owner has
+written himself is never touched.
 """
 
 import json

@@ -15,7 +15,8 @@ from bridge.config.values import Delete
 def url(upstream: Upstream) -> str:
     """As a person writes it: the usual port and INBOX are understood."""
     short = f"{upstream.scheme}://{f'[{upstream.host}]' if ':' in upstream.host else upstream.host}"
-    return short if parse_upstream(short) == upstream else str(upstream)
+    with_port = f"{short}:{upstream.port}"
+    return next((text for text in (short, with_port) if parse_upstream(text) == upstream), str(upstream))
 
 
 def name_of(address: Address) -> str:

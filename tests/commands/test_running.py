@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bridge.commands.running import STEP, at_the_terminal, password
+from bridge.commands.running import STEP, asked, at_the_terminal, password
 from tests.peers.command import ROOT
 
 _COMMAND = """
@@ -84,6 +84,13 @@ def test_anybody_else_is_asked_and_sees_nothing_of_it(monkeypatch: pytest.Monkey
     assert given.reveal() == b"secret"
     assert b"Password of ann" in err.getvalue()
     assert b"secret" not in out.getvalue() + err.getvalue()
+
+
+def test_nothing_is_an_answer_where_it_may_be_one_and_a_line_is_asked_for_in_the_open() -> None:
+    with CliRunner().isolation(input="\nmy-id\n") as (out, _, _):
+        assert password("POPBRIDGE_NONE", "Client secret", optional=True).reveal() == b""
+        assert asked("Client id") == "my-id"
+    assert b"Client id: my-id" in out.getvalue()
 
 
 def test_progress_is_told_in_large_steps_and_apart_from_the_result(capsys: pytest.CaptureFixture[str]) -> None:

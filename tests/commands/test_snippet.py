@@ -14,7 +14,7 @@ from bridge.accounts.providers import PROVIDERS
 from bridge.commands.snippet import account, name_of, passthrough, url
 from bridge.config import Upstream, load
 from bridge.config.discovered import Pin, write_pin
-from bridge.config.notation import check_name
+from bridge.config.notation import check_name, parse_upstream
 
 ANN = Address("ann", "example.org")
 IMAPS = Upstream("imap", "tls", "imap.example.org", 993)
@@ -104,8 +104,18 @@ def test_gmails_lines_move_to_the_trash() -> None:
     assert read(passthrough(gmail, ANN))["passthrough"][0]["delete"] == "trash"
 
 
-def test_a_url_is_written_as_a_person_would() -> None:
-    assert url(Upstream("pop3", "starttls", "pop.example.org", 110)) == "pop3+starttls://pop.example.org"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pop3+starttls://pop.example.org",
+        "imaps://imap.example.org:1993",
+        "imaps://imap.example.org:993/Sent%20Mail",
+        "imaps://[::1]",
+        "imap://[::1]:1143",
+    ],
+)
+def test_a_url_is_written_as_a_person_would(text: str) -> None:
+    assert url(parse_upstream(text)) == text
 
 
 @given(st.from_regex(r"\A[a-z0-9-]{1,63}\.org\Z"), st.text(st.characters(exclude_categories=["C"]), min_size=1))

@@ -23,6 +23,7 @@ from bridge.config import (
     Timeouts,
     from_flags,
     load,
+    load_text,
 )
 from bridge.tls import self_signed
 
@@ -517,3 +518,16 @@ def test_what_an_account_says_of_its_sources_holds_for_each(tmp_path: Path) -> N
         ("remembered", "X-Source"),
         ("fail", "X-From"),
     ]
+
+
+def test_what_is_in_no_file_yet_is_read_as_if_it_were(tmp_path: Path) -> None:
+    file = tmp_path / "popbridge.toml"
+    config = load_text(GOOD, file)
+    with pytest.raises(ConfigError, match=r"popbridge\.toml, line 3: listener\.pop3"):
+        load_text(GOOD.replace("127.0.0.1:1110", "1110"), file)
+    with pytest.raises(ConfigError, match=r"popbridge\.toml, line 1: .*not TOML"):
+        load_text("[[", file)
+
+    assert not file.exists()
+    file.write_text(GOOD)
+    assert config == load(file)

@@ -16,17 +16,18 @@ from attrs import frozen
 
 from bridge.config import load
 from tests.credentials.leaks import assert_nothing_leaked
+from tests.peers import person
 from tests.peers.bridge import bridge
 from tests.peers.child import Child, free_port
 from tests.peers.command import POPBRIDGE, ROOT, popbridge
 from tests.peers.need import need
-from tests.peers.person import __file__ as PERSON
 from tests.peers.servers.dovecot import Dovecot
 from tests.stories.oauth2 import LETTERS, Ground, ground
 
 pytestmark = pytest.mark.story
 
 ADDRESS = "ann@example.org"
+SHOWN = ("server", "port", "user name", "password")
 
 
 @frozen
@@ -40,9 +41,8 @@ class Account:
 
     @classmethod
     def shown(cls, text: str) -> "Account":
-        said = {name: re.findall(rf"^    {name} +(\S+)$", text, re.M) for name in ("server", "port", "user name")}
-        [server], [port], [user] = said.values()
-        [password] = re.findall(r"^    password +(\S+)$", text, re.M)
+        said = [re.findall(rf"^    {name} +(\S+)$", text, re.MULTILINE) for name in SHOWN]
+        [server], [port], [user], [password] = said
         return cls(server, int(port), user, password)
 
     def reads_everything(self) -> None:
@@ -168,7 +168,7 @@ def test_a_wrong_password_is_told_and_nothing_is_left(tmp_path: Path, dovecot_se
 def test_who_says_no_at_the_browser_is_believed_and_nothing_is_left(tmp_path: Path) -> None:
     with ground(tmp_path) as here:
         arguments = by_tokens(here, "--pop3", f"127.0.0.1:{free_port()}")
-        environment = {"BROWSER": f"{sys.executable} {PERSON} {here.mailbox.user} %s no"}
+        environment = {"BROWSER": f"{sys.executable} {person.__file__} {here.mailbox.user} %s no"}
         done = popbridge(here.folder, "setup", *arguments, ADDRESS, environment=environment)
 
         assert done.returncode == 1
