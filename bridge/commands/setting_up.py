@@ -35,9 +35,9 @@ AskSecret = Callable[[str], Secret]
 
 @frozen(kw_only=True)
 class Plan:
-    """What was said beforehand. `upstream`: nothing is searched for. `grant`: OAuth2, with these keys of its entry.
+    """What was said beforehand. `upstream`: nothing is searched for. `login` is there, `user` here.
 
-    `public`: the application at the provider has no secret.
+    `grant`: OAuth2, with these keys of its entry. `public`: the application at the provider has no secret.
     """
 
     directory: Path
@@ -45,6 +45,7 @@ class Plan:
     wish: Wish
     upstream: Upstream | None = None
     login: str | None = None
+    user: str | None = None
     grant: GrantKeys = field(factory=dict)
     public: bool = False
     way: Literal["browser", "paste", "device"] = "browser"
@@ -65,7 +66,9 @@ async def set_up(
 ) -> tuple[NewBridge, Config]:
     """What was written. Raises CommandRefused and Troubles, and then it was nothing."""
     file = plan.directory / FILE
-    if not (there := file.exists()):
+    if there := file.exists():
+        plan = evolve(plan, wish=evolve(plan.wish, log_in=False))
+    else:
         _look_around(plan)
     candidate = await _server(address, plan, network, owner.terminal)
     if there:
@@ -74,7 +77,15 @@ async def set_up(
     vault = MemoryVault(reactor.seconds)
     grant = await _grant(address, candidate, plan, owner, vault) if needs_token(candidate) else None
     made = await deferToThread(make, new_salts())
-    new = NewBridge(address=address, candidate=candidate, listen=plan.listen, made=made, grant=grant, ca=plan.wish.ca)
+    new = NewBridge(
+        user=plan.user or address.local,
+        address=address,
+        candidate=candidate,
+        listen=plan.listen,
+        made=made,
+        grant=grant,
+        ca=plan.wish.ca,
+    )
     try:
         config = load_text(new.text(), file)
     except ConfigError as error:

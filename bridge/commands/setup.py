@@ -59,6 +59,7 @@ def _bad(wrong: WrongValue) -> click.BadParameter:
     "--upstream", callback=_upstream, metavar="URL", help="Where the mail is, if it is not to be searched for."
 )
 @click.option("--login", metavar="NAME", help="The login there, if it is not the address.")
+@click.option("--user", metavar="NAME", help="What your mail program logs in as, if not the part before the @.")
 @click.option("--yes", is_flag=True, help="Log in without asking, at servers within the mail domain or that are known.")
 @click.option("--trust", multiple=True, metavar="HOST", help="A server outside the mail domain that you know.")
 @click.option("--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Authority of your servers.")
@@ -124,6 +125,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         listen=options["pop3"],
         upstream=options["upstream"],
         login=options["login"],
+        user=options["user"],
         wish=Wish(
             yes=options["yes"],
             trusted=frozenset(options["trust"]),

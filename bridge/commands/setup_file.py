@@ -34,18 +34,17 @@ GrantKeys = Mapping[str, str | Sequence[str]]
 
 @frozen(kw_only=True)
 class NewBridge:
-    """One account before one mailbox. `grant`: where that wants tokens; else the vault has its password."""
+    """One account before one mailbox. `user`: what a mail program logs in as. `grant`: where the mailbox wants tokens;
+    else the vault has its password.
+    """
 
+    user: str
     address: Address
     candidate: Candidate
     listen: Endpoint
     made: Made
     grant: GrantKeys | None = None
     ca: Path | None = None
-
-    @property
-    def user(self) -> str:
-        return self.address.local
 
     @property
     def name(self) -> str:

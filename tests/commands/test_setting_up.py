@@ -179,6 +179,15 @@ class AskingTest(Trial):
             await self.sets_up(someone, upstream=parse_upstream("imap://imap.example.org"), wish=Wish())
         assert someone.asked == []
 
+    async def test_a_name_that_no_mail_program_can_send_is_told_and_another_one_is_taken(self) -> None:
+        plan = {"upstream": parse_upstream("imaps://imap.example.org"), "wish": Wish()}
+        with pytest.raises(CommandRefused, match=r"account\.user: mail programs send this name in another form"):
+            await self.sets_up(Someone(), "\u00b2@example.org", **plan)
+        someone = Someone(password=b"")
+        with pytest.raises(CommandRefused, match="cannot be kept"):
+            await self.sets_up(someone, "\u00b2@example.org", user="two", **plan)
+        assert someone.asked == ["Password of \u00b2@example.org at imap.example.org"]
+
     async def test_no_password_is_none(self) -> None:
         with pytest.raises(CommandRefused, match="this cannot be kept: a secret has 1 to"):
             await self.sets_up(Someone(password=b""), upstream=parse_upstream("imaps://imap.example.org"))
@@ -207,6 +216,9 @@ class AskingTest(Trial):
         with pytest.raises(CommandRefused, match=r"popbridge\.toml already, which stays as it is; paste these lines"):
             await self.sets_up(someone, "ann@outlook.com", directory=self.folder)
         assert '[[oauth2]]\nname = "outlook"' in someone.text
+        with pytest.raises(CommandRefused, match="paste these lines"):
+            await self.sets_up(someone, "ann@gmx.de", directory=self.folder)
+        assert 'upstream = "imaps://imap.gmx.net"' in someone.text
         assert someone.asked == []
         assert (self.folder / "popbridge.toml").read_text() == "# mine\n"
 

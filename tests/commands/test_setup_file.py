@@ -32,7 +32,14 @@ SECRETS = {"example": Secret(b"of upstream alone"), "oauth2/example": Secret(b"a
 
 def new(**changes: Any) -> NewBridge:
     return NewBridge(
-        **{"address": ANN, "candidate": FOUND, "listen": Endpoint("127.0.0.1", 1110), "made": MADE, **changes}
+        **{
+            "user": "ann",
+            "address": ANN,
+            "candidate": FOUND,
+            "listen": Endpoint("127.0.0.1", 1110),
+            "made": MADE,
+            **changes,
+        }
     )
 
 
@@ -96,7 +103,6 @@ def test_its_owner_finds_every_command_that_he_may_need() -> None:
 def test_any_address_makes_a_configuration_that_says_so(domain: str, local: str) -> None:
     [account] = read(new(address=Address(local, domain))).accounts
 
-    assert account.user == local
     assert account.source[0].login == f"{local}@{domain}"
 
 
