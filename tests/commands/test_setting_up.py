@@ -180,7 +180,7 @@ class AskingTest(Trial):
         assert someone.asked == []
 
     async def test_a_name_that_no_mail_program_can_send_is_told_and_another_one_is_taken(self) -> None:
-        plan = {"upstream": parse_upstream("imaps://imap.example.org"), "wish": Wish()}
+        plan: dict[str, Any] = {"upstream": parse_upstream("imaps://imap.example.org"), "wish": Wish()}
         with pytest.raises(CommandRefused, match=r"account\.user: mail programs send this name in another form"):
             await self.sets_up(Someone(), "\u00b2@example.org", **plan)
         someone = Someone(password=b"")

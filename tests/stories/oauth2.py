@@ -1,6 +1,7 @@
 """What the stories of OAuth2 share: a Dovecot that asks an authorization server about tokens, and a bridge to it."""
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ from bridge.credentials.passwords import hashed
 from bridge.secret import Secret
 from tests.peers import person
 from tests.peers.bridge import Bridge, bridge
-from tests.peers.command import popbridge
+from tests.peers.command import ROOT, popbridge
+from tests.peers.need import need
 from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.imap_server import Mailbox
-from tests.peers.servers.oidc import AuthorizationServer, authorization_server
+from tests.peers.servers.oidc import NODE, AuthorizationServer, authorization_server
 from tests.stories.gate import Gate, gate
 from tests.stories.pop3 import Pop3
 
@@ -113,6 +115,18 @@ class Ground:
         tokens = self.authority.tokens()
         assert tokens
         return {f"token {number}": token for number, token in enumerate(tokens, 1)}
+
+
+def chromium(user: str, report: Path) -> dict[str, str]:
+    """The environment in which a person sits at a real browser; what its last page shows goes into `report`."""
+    program = shutil.which("chromium")
+    modules = ROOT / "tests" / "install" / "npm" / "node_modules"
+    if program is None:
+        need("Chromium", "apt-get install chromium")
+    if not (modules / "puppeteer-core").is_dir():
+        need("puppeteer-core", "npm ci --prefix tests/install/npm")
+    script = ROOT / "tests" / "peers" / "clients" / "scripts" / "consent.mjs"
+    return {"BROWSER": f"{NODE} {script} {program} {user} {report} %s", "NODE_PATH": str(modules)}
 
 
 @contextlib.contextmanager

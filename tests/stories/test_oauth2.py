@@ -4,7 +4,6 @@ import contextlib
 import datetime as dt
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -21,10 +20,9 @@ from cryptography.x509.oid import NameOID
 from tests.credentials.leaks import assert_nothing_leaked
 from tests.peers.bridge import Bridge
 from tests.peers.command import POPBRIDGE, ROOT, popbridge
-from tests.peers.need import need
 from tests.peers.person import Person
-from tests.peers.servers.oidc import NODE, authorization_server
-from tests.stories.oauth2 import LETTERS, PASSWORD, Ground, ground, logged_in
+from tests.peers.servers.oidc import authorization_server
+from tests.stories.oauth2 import LETTERS, PASSWORD, Ground, chromium, ground, logged_in
 from tests.stories.pop3 import Gone, Pop3, Refused
 
 pytestmark = pytest.mark.story
@@ -308,17 +306,9 @@ def certify(folder: Path, key: rsa.RSAPrivateKey) -> None:
 @pytest.mark.slow
 def test_a_new_user_is_led_through_the_browser_itself(tmp_path: Path) -> None:
     """One command and the browser's consent; a real browser shows the pages."""
-    chromium = shutil.which("chromium")
-    scripts = ROOT / "tests" / "peers" / "clients" / "scripts"
-    modules = ROOT / "tests" / "install" / "npm" / "node_modules"
-    if chromium is None:
-        need("Chromium", "apt-get install chromium")
-    if not (modules / "puppeteer-core").is_dir():
-        need("puppeteer-core", "npm ci --prefix tests/install/npm")
     report = tmp_path / "report"
     with ground(tmp_path) as here:
-        browser = f"{NODE} {scripts / 'consent.mjs'} {chromium} {here.mailbox.user} {report} %s"
-        done = here.popbridge("authorise", "work", environment={"BROWSER": browser, "NODE_PATH": str(modules)})
+        done = here.popbridge("authorise", "work", environment=chromium(here.mailbox.user, report))
 
         assert done.returncode == 0, done.stdout + done.stderr
         until(report.exists)

@@ -3,7 +3,6 @@
 import os
 import poplib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +19,8 @@ from tests.peers import person
 from tests.peers.bridge import bridge
 from tests.peers.child import Child, free_port
 from tests.peers.command import POPBRIDGE, ROOT, popbridge
-from tests.peers.need import need
 from tests.peers.servers.dovecot import Dovecot
-from tests.stories.oauth2 import LETTERS, Ground, ground
+from tests.stories.oauth2 import LETTERS, Ground, chromium, ground
 
 pytestmark = pytest.mark.story
 
@@ -92,18 +90,6 @@ def by_tokens(here: Ground, *more: str) -> Sequence[str]:
         *("--client-id", "popbridge", "--no-client-secret", "--scope", "mail", "--scope", "offline_access"),
         *("--authorize-url", f"{issuer}/auth", "--token-url", f"{issuer}/token", *more),
     )
-
-
-def chromium(user: str, report: Path) -> dict[str, str]:
-    """A person at a real browser."""
-    program, node = shutil.which("chromium"), shutil.which("node")
-    modules = ROOT / "tests" / "install" / "npm" / "node_modules"
-    if program is None:
-        need("Chromium", "apt-get install chromium")
-    if not (modules / "puppeteer-core").is_dir():
-        need("puppeteer-core", "npm ci --prefix tests/install/npm")
-    script = ROOT / "tests" / "peers" / "clients" / "scripts" / "consent.mjs"
-    return {"BROWSER": f"{node} {script} {program} {user} {report} %s", "NODE_PATH": str(modules)}
 
 
 @pytest.mark.slow
