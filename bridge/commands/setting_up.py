@@ -125,9 +125,7 @@ async def _server(address: Address, plan: Plan, network: Network, terminal: Term
             chosen = evolve(chosen, ways=("oauth2",))
         if plan.upstream is not None or has_the_word(chosen, address, plan.wish, terminal):
             if "oauth2" in chosen.ways[1:]:
-                terminal.say(
-                    f"{chosen.upstream.host} takes an {chosen.ways[0]}, or with --oauth2 your consent in a browser"
-                )
+                terminal.say(f"{chosen.upstream.host} takes your consent in a browser too, by --oauth2")
             return chosen
     raise CommandRefused("no server was agreed to; with --upstream imaps://… you name the right one yourself")
 

@@ -100,9 +100,8 @@ def setup_command(address: str, serving: bool, **options: Any) -> None:
         try:
             new, config = await set_up(wanted, plan, owner, outside(clock, plan.wish.ca), clock)
         except BaseException as error:
-            click.echo(
-                "Nothing was written." if not isinstance(error, CancelledError) else "\nNothing was written.", err=True
-            )
+            after_ctrl_c = "\n" if isinstance(error, CancelledError) else ""
+            click.echo(f"{after_ctrl_c}Nothing was written.", err=True)
             raise
         _tell(new, plan.directory / FILE, serving=serving)
         return await _served(config, clock) if serving else True
@@ -152,7 +151,7 @@ In your mail program, make a POP3 account:
     user name   {new.user}""")
     # A result that is kept in some file has no password in it.
     click.echo(f"    password    {new.made.password.reveal().decode()}", err=True)
-    click.echo("The password is shown this once; for another one: popbridge password.\n")
+    click.echo(f"The password is shown this once. For another: popbridge password --config {file} --user {new.user}\n")
     click.echo("It serves now; Ctrl-C ends it. Later, and for good:" if serving else "To serve mail:")
     click.echo(f"    twistd -n popbridge --config {file}")
 

@@ -196,7 +196,7 @@ class AskingTest(Trial):
         someone = Someone(password=b"")
         with pytest.raises(CommandRefused, match="cannot be kept"):
             await self.sets_up(someone, "ann@gmail.com")
-        assert "imap.gmail.com takes an app password, or with --oauth2 your consent in a browser" in someone.said
+        assert "imap.gmail.com takes your consent in a browser too, by --oauth2" in someone.said
         assert someone.asked[-1] == "App password of ann@gmail.com at imap.gmail.com"
 
     async def test_what_would_stop_it_at_the_end_stops_it_at_the_beginning(self) -> None:
