@@ -108,13 +108,22 @@ def with_pins(tables: dict[str, Any], base: Path) -> tuple[dict[str, Any], list[
         unreadable = WrongValue(str(error), remedy="or write the upstream's URL here")
     for path, source in _waiting(tables):
         login = source.get("login")
-        pin = pins.get(login) if isinstance(login, str) else None
+        pin = pins.get(_as_pinned(login)) if isinstance(login, str) else None
         if pin is None:
             findings.append((path, unreadable or _unpinned(login)))
             source["upstream"] = _NOWHERE
         else:
             source.update(upstream=pin.upstream, login=pin.login)
     return tables, findings
+
+
+def _as_pinned(address: str) -> str:
+    """`popbridge try` writes a domain as DNS has it, however it was typed."""
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode('ascii').lower().removesuffix('.')}"
+    except UnicodeError:
+        return address
 
 
 def _waiting(tables: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

@@ -65,7 +65,9 @@ def _read(path: Path, name: str) -> _File:
     try:
         text = path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
     except OSError as error:
-        problem = Problem(None, "", f"{path} cannot be read ({error.strerror})", "name a configuration file")
+        hidden = isinstance(error, PermissionError)
+        remedy = "let the user read it that the bridge runs as" if hidden else "name a configuration file"
+        problem = Problem(None, "", f"{path} cannot be read ({error.strerror})", remedy)
         raise ConfigError([problem]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

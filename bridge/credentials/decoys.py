@@ -72,7 +72,10 @@ def kept_key(directory: Path) -> bytes:
                 write_new(file, token_bytes(_KEY))
         key = file.read_bytes()
     except OSError as error:
-        raise DecoysUnusable(f"{file} can neither be read nor made ({error.strerror})") from None
+        raise DecoysUnusable(
+            f"{file} can neither be read nor made ({error.strerror}); with state = in a directory that belongs to the "
+            "user that the bridge runs as, it is there"
+        ) from None
     if len(key) != _KEY:
         raise DecoysUnusable(f"{file} is not as the bridge has made it; remove it, and it makes another")
     return key

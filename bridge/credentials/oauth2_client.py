@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote_plus
 from uuid import uuid4
 
 from attrs import frozen
@@ -138,10 +139,11 @@ def _understood(
 
 
 def _without(sent: Mapping[str, str | Secret], text: str) -> str:
-    """Servers quote what they refuse. What is cut short comes after: of a secret no half is left."""
+    """Servers quote what they refuse, or what was sent. It is cut short after that: of a secret no half is left."""
     for value in sent.values():
         if isinstance(value, Secret):
-            text = text.replace(value.reveal().decode("utf-8", "replace"), "…")
+            plain = value.reveal().decode("utf-8", "replace")
+            text = text.replace(plain, "…").replace(quote_plus(plain), "…")
     return shown(text)
 
 

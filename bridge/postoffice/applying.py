@@ -39,6 +39,7 @@ class Job:
     purge: float | None
     ours: set[int] = field(factory=set)
     sets_aside: bool = False
+    purges_of: str | None = None
     undone: set[int] = field(factory=set)
     done: set[tuple[int, int]] = field(factory=set)
     strangers: list[Entry] = field(factory=list)
@@ -143,7 +144,8 @@ def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
 async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None:
     """Struck, but for those that wait for their purge."""
     job.done.update((entry.incarnation, entry.uid) for entry in done)
-    waits = [e for e in done if job.purge is not None and e.policy is Policy.FLAG and e.stage is not Stage.FLAGGED]
+    flagged = [entry for entry in done if entry.policy is Policy.FLAG and entry.stage is not Stage.FLAGGED]
+    waits = [entry for entry in flagged if job.purge is not None and job.purges_of in (None, entry.viewer)]
     if waits and job.purge is not None:
         await _advance(store, job, [entry.noted(stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
         for entry in waits:

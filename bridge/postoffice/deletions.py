@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from bridge.accounts.account import Account
+from bridge.config import OwnSource
 from bridge.events import DeletionsAbandoned, DeletionsCarriedOut, Emit
 from bridge.maildrop.errors import Lasting, MailboxReplaced, StateUnavailable, Trouble, UpstreamUnavailable
 from bridge.maildrop.journal import Entry, Stage
@@ -369,7 +370,9 @@ class Deletions:
     ) -> Job:
         ours = self._ours if written else set()
         by_uid = {entry.uid: entry for entry in entries}
-        return Job(source, by_uid, written, unseen, account.settings.purge, ours, sets_aside)
+        # Of an account of the bridge's own each device has its own purge, which takes nothing that others have flagged.
+        whose = account.viewer if isinstance(account.settings, OwnSource) else None
+        return Job(source, by_uid, written, unseen, account.settings.purge, ours, sets_aside, whose)
 
     def stop(self) -> None:
         """The bridge ends; the journal keeps what is not done."""

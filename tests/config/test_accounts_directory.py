@@ -59,6 +59,19 @@ def test_a_mistake_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     assert len(said.splitlines()) == 2
 
 
+def test_one_that_the_bridge_may_not_read_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "ann.toml":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    said = refused(tmp_path, ann=account("ann"))
+    assert "ann.toml cannot be read (Permission denied); let the user read it that the bridge runs as" in said
+
+
 def test_one_user_in_two_files_is_a_mistake(tmp_path: Path) -> None:
     said = refused(tmp_path, ann=account("ann"), bob=account("ann"))
 

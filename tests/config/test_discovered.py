@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.accounts.address import parse_address
 from bridge.config import ConfigError, load
 from bridge.config.discovered import FILE, Pin, PinsUnreadable, read_pins, with_pins, write_pin
 
@@ -53,6 +55,16 @@ def test_with_one_it_is_that_server_and_the_login_that_it_wants(tmp_path: Path) 
 
     assert str(account.source[0].upstream) == "imaps://imap.example.org:993/INBOX"
     assert account.source[0].login == "ann"
+
+
+@pytest.mark.parametrize("typed", ["ann@Bücher.example", "ann@bücher.EXAMPLE", "ann@xn--Bcher-kva.example."])
+def test_a_domain_is_the_same_however_it_is_typed(tmp_path: Path, typed: str) -> None:
+    write_pin(tmp_path, evolve(ANN, address=str(parse_address(typed))))
+    [account] = load(written(tmp_path, FILE_TEXT.replace("ann@example.org", typed))).accounts
+    assert account.source[0].login == "ann"
+
+    assert "nobody has looked" in refused(written(tmp_path, FILE_TEXT.replace("ann@", "Ann@")))
+    assert "nobody has looked" in refused(written(tmp_path, FILE_TEXT.replace("ann@example", "ann@.example")))
 
 
 def test_so_it_is_for_an_account_in_a_file_of_its_own(tmp_path: Path) -> None:

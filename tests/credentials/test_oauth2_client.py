@@ -108,6 +108,14 @@ def test_a_server_that_quotes_what_it_refuses_gives_nothing_away() -> None:
         assert "is unknown" in str(caught.value)
 
 
+def test_nor_does_one_that_quotes_the_form_as_it_was_sent() -> None:
+    form = "refresh_token=1%2F%2F0a+b&client_secret=hush"
+    authority = Authority([refusal("server_error", f"no: {form}")])
+
+    with pytest.raises(Refused, match="no: refresh_token=…&client_secret=…"):
+        authority.done(authority.client(SECRET, CLIENT="hush").refreshed(Secret(b"1//0a b")))
+
+
 def test_a_server_that_wants_rest_says_how_long() -> None:
     authority = Authority(
         [refusal("temporarily_unavailable", "", 503, retry_after="7"), Said(b"", 429, {"retry-after": "9"})]

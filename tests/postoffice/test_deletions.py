@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from bridge.accounts.account import Account
+from bridge.config import OwnSource, Reference
 from bridge.events import DeletionsAbandoned, DeletionsCarriedOut
 from bridge.maildrop.errors import CredentialsRefused, StateUnavailable, UpstreamUnavailable
 from bridge.maildrop.journal import Stage
@@ -305,6 +307,28 @@ def test_a_purge_takes_what_is_still_flagged_and_nothing_else() -> None:
     ground.clock.advance(86400)
     assert ground.uids(ground.open()) == [2, 3]
     assert list(ground.messages) == [2, 3]
+    assert ground.journal() == []
+
+
+def test_a_device_s_purge_takes_nothing_that_another_device_has_only_flagged() -> None:
+    ground = Ground(A, B, C)
+
+    def device(name: str, **settings: Any) -> Account:
+        reference = Reference("env", "WORK")
+        upstream = ground.account.settings.upstream
+        source = OwnSource(name="work", upstream=upstream, login="ann", secret=reference, delete="flag", **settings)
+        return Account(b"ann", ground.account.name, source, viewer=name)
+
+    phone, scanner = device("phone", after=60.0), device("scanner", purge=3600.0)
+    assert result(ground.quit(ground.open(phone), 1)).promised == 1
+    assert result(ground.quit(ground.open(scanner), 1)).done == 1
+    ground.clock.advance(60)
+    ground.open(scanner)
+    assert [uid for uid, message in ground.messages.items() if message.deleted] == [1, 2]
+    ground.clock.advance(86400)
+    ground.open(scanner)
+
+    assert list(ground.messages) == [1, 3]
     assert ground.journal() == []
 
 
