@@ -66,7 +66,9 @@ def read(running: Bridge, password: str = DEVICE) -> bytes:
 
 
 def test_what_the_owner_puts_there_counts_from_the_next_login_on(running: Bridge, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"\[SYS/PERM\] scanner/work: the vault has no secret work; .* popbridge secret set work"):
+    with pytest.raises(
+        Refused, match=r"\[SYS/PERM\] scanner/work: the vault has no secret work; .* popbridge secret set work"
+    ):
         read(running)
     said = [secret(tmp_path, "set", "work", typed=WRONG)]
     with pytest.raises(Refused, match=r"\[SYS/PERM\] scanner/work: .* refuses the password in vault:work"):
@@ -91,7 +93,9 @@ def test_a_lost_key_is_called_one_and_put_back_it_opens_everything(running: Brid
     assert read(running) == LETTER
     key = tmp_path / "popbridge.key"
     key.rename(tmp_path / "elsewhere")
-    with pytest.raises(Refused, match=r"\[SYS/PERM\] scanner/work: the key of the vault .* is missing; put back a copy"):
+    with pytest.raises(
+        Refused, match=r"\[SYS/PERM\] scanner/work: the key of the vault .* is missing; put back a copy"
+    ):
         read(running)
     (tmp_path / "elsewhere").rename(key)
     assert read(running) == LETTER
