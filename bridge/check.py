@@ -5,6 +5,7 @@ It changes nothing anywhere. With a login it also opens the mailbox and says wha
 
 import socket
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 from bridge.check_mailbox import check_mailbox, reached
 from bridge.check_pop3 import capabilities
@@ -28,6 +29,7 @@ async def check(config: Config, reactor: Reactor, say: Say, login: bytes | None,
     """True when nothing was found that would stop the bridge from serving."""
     fine = [_listens(listener, say) for listener in config.listeners]
     fine.append(_remembers(config, say))
+    _passes_on(config, say)
     fine.append(await check_secrets(config, FileVault.at(config.vault, reactor.seconds), say))
     seen: set[Upstream] = set()
     for entry in (*config.passthrough, *(source for account in config.accounts for source in account.source)):
@@ -62,6 +64,17 @@ def why_taken(endpoint: Endpoint) -> str:
     except OSError as error:
         return f"cannot be used: {error.strerror}" + (" (is the bridge running?)" if error.errno == 98 else "")
     return ""
+
+
+def _passes_on(config: Config, say: Say) -> None:
+    """Nothing wrong, and good to know: an account's name is found as it is written, and in no other way."""
+    for entry in config.passthrough:
+        if any(fnmatchcase(account.user, entry.users) for account in config.accounts):
+            host = entry.upstream.host
+            say(
+                f'[[passthrough]] users = "{entry.users}" takes the names of accounts too, where they are typed '
+                f"in another way, and sends their password to {host}; a narrower pattern keeps it here"
+            )
 
 
 def _remembers(config: Config, say: Say) -> bool:

@@ -6,11 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
 from bridge.check import check
-from bridge.config import Config, from_flags
+from bridge.config import Config, OwnAccount, from_flags
 from bridge.state.migrate import migrate
 
 
@@ -19,10 +20,11 @@ def config_for(address: str, state: str) -> Config:
     return from_flags(**flags, state=state, delete=None, seen=None, certificate=None, key=None)
 
 
-def said_of(address: str, state: str = "memory:") -> list[str]:
+def said_of(address: str, state: str = "memory:", config: Config | None = None) -> list[str]:
     said: list[str] = []
     reactor: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # Twisted has no types there
-    checking = Deferred.fromCoroutine(check(config_for(address, state), reactor, said.append, None, None))
+    config = config or config_for(address, state)
+    checking = Deferred.fromCoroutine(check(config, reactor, said.append, None, None))
     checking.addErrback(lambda _: None)
     return said
 
@@ -53,3 +55,14 @@ def test_a_taken_address_is_named_with_its_likely_reason() -> None:
 
 def test_an_address_of_another_machine_is_refused() -> None:
     assert "cannot be used" in said_of("192.0.2.1:1110")[0]
+
+
+def test_a_pattern_that_takes_accounts_too_is_named() -> None:
+    """Typed in capitals the name is no account's, and the device's password would go to somebody else's server."""
+    config = config_for("127.0.0.1:0", "memory:")
+    own = evolve(config, accounts=(OwnAccount(user="ann"),))
+    narrow = evolve(own, passthrough=(evolve(config.passthrough[0], users="*@example.org"),))
+
+    assert any('users = "*" takes the names of accounts too' in line for line in said_of("", config=own))
+    for fine in (config, narrow):
+        assert not any("takes the names" in line for line in said_of("", config=fine))

@@ -61,7 +61,8 @@ def write(config: Path, directory: Path, account: NewAccount) -> Path:
     try:
         write_new(file, account.text().encode())
     except FileExistsError:
-        raise CommandRefused(f"there is {file} already; popbridge account remove {account.user} removes it") from None
+        remedy = f"popbridge account remove {account.user} removes it" if _is_ours(file) else "write into that file"
+        raise CommandRefused(f"there is {file} already; {remedy}") from None
     except OSError as error:
         raise CommandRefused(f"{file} cannot be written ({error.strerror})") from None
     try:
