@@ -18,7 +18,7 @@ from bridge.credentials.proof import Proof, proof_of
 from bridge.credentials.vault import Vault
 from bridge.credentials.vault_file import FileVault
 from bridge.imap.quirks import ignore
-from bridge.maildrop.errors import Trouble
+from bridge.maildrop.errors import CredentialsRefused, Trouble
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox, Policy, refusal, shortfall, unkeepable
 from bridge.maildrop.view import select
@@ -84,9 +84,13 @@ async def _checked(
             return await look_by_pop3(account, config, reactor, say, proof)
         async with logged_in(config, reactor, account, proof) as connection:
             return await _look(account, connection, reactor, say)
-    except Trouble as trouble:
-        say(f"login {account.label}: {trouble}" + (f" ({trouble.detail})" if trouble.detail else ""))
-        return False
+    except CredentialsRefused as refusal:
+        trouble: Trouble = proof.refused(refusal)
+    except Trouble as other:
+        trouble = other
+    said = str(trouble).removeprefix(f"{account.label}: ")
+    say(f"login {account.label}: {said}" + (f" ({trouble.detail})" if trouble.detail else ""))
+    return False
 
 
 @asynccontextmanager
