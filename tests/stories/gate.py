@@ -18,8 +18,9 @@ class Gate:
 
     host = "127.0.0.1"
 
-    def __init__(self, beyond: int) -> None:
+    def __init__(self, beyond: int, source: str) -> None:
         self.beyond = beyond
+        self.source = source
         self.port = free_port()
         self.passed = 0
         """Connections that came through."""
@@ -94,7 +95,7 @@ class Gate:
                 here, _ = door.accept()
             except OSError:
                 return
-            there = socket.create_connection((self.host, self.beyond))
+            there = socket.create_connection((self.host, self.beyond), source_address=(self.source, 0))
             for end in (here, there):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
@@ -122,8 +123,9 @@ class Gate:
 
 
 @contextlib.contextmanager
-def gate(beyond: int) -> Iterator[Gate]:
-    door = Gate(beyond)
+def gate(beyond: int, source: str = Gate.host) -> Iterator[Gate]:
+    """`source`: the address from which those who come through it seem to come."""
+    door = Gate(beyond, source)
     try:
         yield door
     finally:

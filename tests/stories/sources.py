@@ -18,8 +18,10 @@ from tests.stories.history import History
 from tests.stories.pop3 import Pop3
 
 PASSWORD = "of alice alone"
+_HASHED = hashed(Secret(PASSWORD.encode()))
 
 _CONFIG = """
+%s
 [[listener]]
 pop3 = "127.0.0.1:{port}"
 
@@ -47,6 +49,8 @@ class Behind:
     door: Gate
     protocol: str
     folder: str = "INBOX"
+    secret: str = ""
+    """Where the bridge has it from; a file of its own where nothing is said."""
 
     def seed(self, *messages: bytes) -> None:
         self.mailbox.seed(messages, self.folder)
@@ -56,7 +60,7 @@ class Behind:
         policy = "" if "delete" in more else 'delete = "expunge"\n'
         return (
             f'[[account.source]]\nname = "{name}"\nupstream = "{self.protocol}://127.0.0.1:{self.door.port}{place}"\n'
-            f'login = "{self.mailbox.user}"\nsecret = "file:{name}.password"\n{policy}{more}\n'
+            f'login = "{self.mailbox.user}"\nsecret = "{self.secret or f"file:{name}.password"}"\n{policy}{more}\n'
         )
 
 
@@ -72,17 +76,25 @@ class House:
     each: Mapping[str, str] = field(factory=dict)
     """Of its sources."""
     timeouts: str = ""
+    head: str = ""
+    """Of the whole bridge."""
     port: int = field(factory=free_port)
     history: History = field(factory=History)
     bridge: Bridge = field(init=False)
+    said: list[str] = field(factory=list)
+    """By every command, and by every bridge that has ended."""
     _running: contextlib.ExitStack = field(factory=contextlib.ExitStack)
+
+    def config(self) -> str:
+        sources = "".join(self.behind[name].settings(name, self.each.get(name, "")) for name in self.order)
+        return _CONFIG % (self.head, _HASHED, f"{self.more}\n{sources}", self.timeouts)
 
     def start(self) -> Bridge:
         for name, one in self.behind.items():
-            (self.folder / f"{name}.password").write_text(one.mailbox.password)
-        sources = "".join(self.behind[name].settings(name, self.each.get(name, "")) for name in self.order)
-        config = _CONFIG % (hashed(Secret(PASSWORD.encode())), f"{self.more}\n{sources}", self.timeouts)
-        self.bridge = self._running.enter_context(bridge(self.folder, config=config, port=self.port))
+            if not one.secret:
+                (self.folder / f"{name}.password").write_text(one.mailbox.password)
+        self.bridge = self._running.enter_context(bridge(self.folder, config=self.config(), port=self.port))
+        self._running.callback(lambda: self.said.append(self.bridge.log()))
         return self.bridge
 
     def stop(self) -> None:
@@ -117,9 +129,14 @@ class House:
     def account(self) -> Pop3Account:
         return Pop3Account("127.0.0.1", self.port, "alice", PASSWORD)
 
-    def command(self, *words: str) -> str:
-        done = popbridge(self.folder, *words, "--config", str(self.folder / "popbridge.toml"))
-        return done.stdout + done.stderr
+    def command(self, *words: str, typed: str = "", environment: Mapping[str, str] | None = None) -> str:
+        file = self.folder / "popbridge.toml"
+        if not file.exists():
+            file.write_text(self.config().replace("{port}", str(self.port)))
+        name, *rest = words
+        done = popbridge(self.folder, name, *rest, "--config", file, typed=typed, environment=environment)
+        self.said.append(done.stdout + done.stderr)
+        return self.said[-1]
 
 
 @contextlib.contextmanager

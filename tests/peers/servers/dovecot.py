@@ -153,6 +153,7 @@ class Dovecot(ManyUsersServer):
         connections: int = 200,
         mechanisms: str = "plain login xoauth2 oauthbearer",
         oauth2: str = _OAUTH2,
+        passwords_from: str | None = None,
     ) -> None:
         program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
@@ -165,6 +166,7 @@ class Dovecot(ManyUsersServer):
         self.pop3s_port = free_port() if tls else None
         self.tls_port = free_port() if tls else None
         self._oauth2 = oauth2
+        self._passwords_from = passwords_from
         self._prepare(tls)
         self.add_user(self.user)
         text = _CONFIGURATION.format(
@@ -219,7 +221,8 @@ class Dovecot(ManyUsersServer):
     def add_user(self, user: str, password: str = PASSWORD) -> None:
         # A file for each: Dovecot looks at most once a second whether a file it has read is another one now.
         encoded = base64.b64encode(password.encode()).decode()
-        self._file(f"users/{user}", f"{user}:{{PLAIN.b64}}{encoded}::::::\n".encode())
+        only = f"allow_nets={self._passwords_from}" if self._passwords_from else ""
+        self._file(f"users/{user}", f"{user}:{{PLAIN.b64}}{encoded}::::::{only}\n".encode())
 
     def token(self, user: str, seconds: int = 3600) -> str:
         """A bearer token that XOAUTH2 and OAUTHBEARER accept for the user; one with negative seconds has run out."""
@@ -267,6 +270,7 @@ def dovecot(
     connections: int = 200,
     mechanisms: str = "plain login xoauth2 oauthbearer",
     oauth2: str = _OAUTH2,
+    passwords_from: str | None = None,
 ) -> Iterator[Dovecot]:
     """A Dovecot for the time of the block.
 
@@ -275,6 +279,7 @@ def dovecot(
     layout: how mailboxes are named on the disk, "" is the format's own way; with "index" each has a folder with a name
     of its own, and one made anew under an old name shares nothing with the one before.
     oauth2: how bearer tokens are checked; without it those of `Dovecot.token` hold.
+    passwords_from: the only address whose passwords are looked at; who comes from another needs a token.
     directory: where its log is copied at the end; it lives in a short-lived one of its own.
     """
     own = Path(tempfile.mkdtemp(prefix="dovecot-"))
@@ -289,6 +294,7 @@ def dovecot(
             connections=connections,
             mechanisms=mechanisms,
             oauth2=oauth2,
+            passwords_from=passwords_from,
         )
         try:
             yield server
