@@ -100,7 +100,7 @@ def tenants(
             door = doors.enter_context(gate(port, _ELSEWHERE))
             protocol = "pop3" if source == "pop-old" else "imap"
             behind[source] = Behind(server.new_mailbox(password), door, protocol, secret=secret)
-        head = _HEAD.format(endpoints=of.authority.endpoints)
+        head = _HEAD.format(endpoints=of.authority.endpoints())
         house = Tenants(folder, behind, list(order), more, timeouts=timeouts, head=head, providers=of)
         try:
             house.command("secret", "set", "cyrus", typed=f"{OF_CYRUS}\n")
