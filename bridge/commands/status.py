@@ -27,6 +27,8 @@ async def status(store: Store, say: Say, now: float) -> None:
         )
         if memory.question:
             say(f"    {renumbering(memory)}")
+    for trouble in await store.troubles():
+        say(f"{trouble.key.label} could not be opened since {age(now - trouble.since)}: {trouble.text}")
     journal = await store.pending()
     waiting = [pending for pending in journal if pending.entries]
     if not waiting:

@@ -18,6 +18,7 @@ from bridge.events import Emit, SourceAway, StateTroubled
 from bridge.maildrop.errors import (
     ListingIncomplete,
     MaildropInUse,
+    Renumbered,
     StateUnavailable,
     Trouble,
     UpstreamUnavailable,
@@ -27,6 +28,7 @@ from bridge.maildrop.maildrop import Maildrop
 from bridge.maildrop.memory import Memory, Viewing
 from bridge.maildrop.source import Source
 from bridge.maildrop.view import select
+from bridge.names import SourceKey
 from bridge.postoffice.deletions import NOTHING_WAITS, Deletions, Replayed
 from bridge.postoffice.gathering import Gathering
 from bridge.postoffice.learning import learn_before_listing
@@ -35,7 +37,7 @@ from bridge.postoffice.loops import Loops
 from bridge.postoffice.numbering import ROUNDS, Numbering, Sight, replaced, viewing_of
 from bridge.postoffice.preface import origin_line
 from bridge.postoffice.remembered import Remembered
-from bridge.postoffice.together import together
+from bridge.postoffice.together import NotInTime, together
 from bridge.postoffice.visit import Visit
 from bridge.state.store import Overtaken, Showing, Store
 
@@ -77,6 +79,7 @@ class PostOffice:
         self._numbering = Numbering(store)
         self._loops = Loops()
         self._departures: set[Deferred[None]] = set()
+        self._noted: dict[SourceKey, str] = {}
 
     async def open(self, account: Account, source: Source) -> Visit:
         """A complete snapshot, or a Trouble and the source given up. A cancelled login leaves nothing connected."""
@@ -100,7 +103,13 @@ class PostOffice:
         looking = {
             opening.account.label: self._looked(opening, patience, hides_copies=hides_copies) for opening in openings
         }
-        all_looked = await together(looking, lambda looked: looked.source.abandon())
+        try:
+            all_looked = await together(looking, lambda looked: looked.source.abandon())
+        except NotInTime as late:
+            for opening in openings:
+                if opening.account.label in late.names:
+                    self._note(opening.account, "no answer in time; it is tried again at each login")
+            raise
         try:
             if len(all_looked) == 1:
                 return self._visit(all_looked[0], await self._seen(all_looked[0]))
@@ -204,18 +213,35 @@ class PostOffice:
         if account.is_remembered:
             looking.addTimeout(patience, self._clock)
         try:
-            return await looking
+            looked = await looking
         except TimedOut:
             away: Trouble = UpstreamUnavailable(f"no answer within {patience:g} seconds; try again later")
         except (UpstreamUnavailable, ListingIncomplete, MaildropInUse) as trouble:
             away = trouble
         except Trouble as trouble:
+            self._note(account, _noteworthy(trouble))
             raise _of(account, trouble) from None
+        else:
+            self._note(account, "")
+            return looked
+        self._note(account, _noteworthy(away))
         recalled = await self._recalled(opening) if account.is_remembered else None
         if recalled is None:
             raise _of(account, away)
         self._emit(SourceAway(account.label, _told(away)))
         return recalled
+
+    def _note(self, account: Account, text: str | None) -> None:
+        """For `popbridge status`; "": all is well. Nobody waits for it, and nothing is lost with it."""
+        if account.source and text is not None and self._noted.get(account.key) != text:
+            self._noted[account.key] = text
+            Deferred.fromCoroutine(self._store_note(account.key, text))
+
+    async def _store_note(self, key: SourceKey, text: str) -> None:
+        try:
+            await self._store.note_trouble(key, text)
+        except StateUnavailable:
+            self._noted.pop(key, None)
 
     async def _looked_at(self, account: Account, source: Source, *, hides_copies: bool) -> _Looked:
         """What the messages are copies of is known before they are listed."""
@@ -253,6 +279,13 @@ def _of(account: Account, trouble: Trouble) -> Trouble:
     text = str(trouble)
     said = text if text.startswith(account.label) else f"{account.label}: {text}"
     return type(trouble)(said, detail=trouble.detail)
+
+
+def _noteworthy(trouble: Trouble) -> str | None:
+    """What the owner has to know of. A session of somebody else's ends, and two kinds have a place of their own."""
+    if isinstance(trouble, MaildropInUse | StateUnavailable | Renumbered):
+        return None
+    return _told(trouble)
 
 
 def _told(trouble: Trouble) -> str:

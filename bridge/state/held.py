@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
 from bridge.names import AccountName, SourceKey, SourceName
-from bridge.state.store import Glance, Pending, Showing, Store
+from bridge.state.store import Glance, Pending, Showing, Store, Troubled
 
 T = TypeVar("T")
 Hold = Callable[[SourceKey, T], T]
@@ -207,6 +207,12 @@ class HeldStore:
 
     def fingerprints(self, key: SourceKey, incarnation: int) -> "Deferred[dict[int, Fingerprint]]":
         return self._store.fingerprints(key, incarnation)
+
+    def note_trouble(self, key: SourceKey, text: str) -> "Deferred[None]":
+        return self._store.note_trouble(key, text)
+
+    def troubles(self) -> "Deferred[list[Troubled]]":
+        return self._store.troubles()
 
     def keepers(self, key: SourceKey) -> "Deferred[int]":
         return self._store.keepers(key)

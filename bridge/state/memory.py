@@ -19,7 +19,7 @@ from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.memory import Fingerprint, Issued, Memory, Moves, News, Viewing
 from bridge.names import AccountName, SourceKey, SourceName, UidValidity
 from bridge.state.computed import Computed, Known, Owner, Wish, taken
-from bridge.state.store import VIEWERS_AT_MOST, Glance, Overtaken, Pending, Showing, UidlTaken
+from bridge.state.store import VIEWERS_AT_MOST, Glance, Overtaken, Pending, Showing, Troubled, UidlTaken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,6 +85,7 @@ class MemoryStore:
         self._sources: dict[SourceKey, _Source] = {}
         self._owners: dict[AccountName, dict[str, Owner[SourceKey]]] = {}
         self._journal: dict[int, _Waiting] = {}
+        self._troubles: dict[SourceKey, Troubled] = {}
         self._copies: dict[tuple[AccountName, str], dict[bytes, SourceName]] = {}
         self._last_id = 0
         self._closed = False
@@ -284,6 +285,16 @@ class MemoryStore:
             kept=frozenset(seen.kept),
             floor=seen.floor,
         )
+
+    @_answer
+    def note_trouble(self, key: SourceKey, text: str) -> None:
+        before = self._troubles.pop(key, None)
+        if text:
+            self._troubles[key] = Troubled(key, before.since if before else self._seconds(), text)
+
+    @_answer
+    def troubles(self) -> list[Troubled]:
+        return sorted(self._troubles.values(), key=lambda one: (one.key.account, one.key.source))
 
     @_answer
     def keepers(self, key: SourceKey) -> int:

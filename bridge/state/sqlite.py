@@ -18,11 +18,11 @@ from twisted.internet.defer import Deferred
 from bridge.maildrop.journal import Entry
 from bridge.maildrop.memory import Fingerprint, Memory, News, Viewing
 from bridge.names import AccountName, SourceKey, SourceName
-from bridge.state import sql_copies, sql_journal, sql_sources, sql_viewers
+from bridge.state import sql_copies, sql_journal, sql_sources, sql_troubles, sql_viewers
 from bridge.state.faults import StateUnusable, unusable
 from bridge.state.migrate import migrate, sync
 from bridge.state.opened_file import OpenedFile
-from bridge.state.store import Glance, Pending, Showing
+from bridge.state.store import Glance, Pending, Showing, Troubled
 from bridge.state.threads import Reactor, Reader, Writer
 
 _PATIENCE = 1.0
@@ -137,6 +137,13 @@ class SqliteStore:
 
     def viewing(self, key: SourceKey, viewer: str) -> "Deferred[Viewing | None]":
         return self._reader.ask(partial(sql_viewers.viewing, key=key, viewer=viewer))
+
+    def note_trouble(self, key: SourceKey, text: str) -> "Deferred[None]":
+        now = self._reactor.seconds()
+        return self._writer.ask(partial(sql_troubles.note_trouble, key=key, text=text, now=now))
+
+    def troubles(self) -> "Deferred[list[Troubled]]":
+        return self._reader.ask(sql_troubles.troubles)
 
     def keepers(self, key: SourceKey) -> "Deferred[int]":
         return self._reader.ask(partial(sql_viewers.keepers, key=key))

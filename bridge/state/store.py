@@ -65,6 +65,15 @@ class Showing:
     before: Viewing | None
 
 
+@frozen
+class Troubled:
+    """A source that could not be opened the last time, and why; `since` in seconds since 1970."""
+
+    key: SourceKey
+    since: float
+    text: str
+
+
 class Store(Protocol):
     @property
     def durable(self) -> bool:
@@ -118,6 +127,13 @@ class Store(Protocol):
         learned_to: int,
     ) -> "Deferred[None]":
         """Add to what is known in this incarnation; nothing happens in another. Does not change the version."""
+
+    # Sources in trouble, for their owner to read.
+
+    def note_trouble(self, key: SourceKey, text: str) -> "Deferred[None]":
+        """Why it could not be opened, from now on or still; "": it could."""
+
+    def troubles(self) -> "Deferred[list[Troubled]]": ...
 
     # Viewers.
 

@@ -7,6 +7,7 @@ from bridge.commands.status import age, status
 from bridge.config import PassThrough
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.retention import Policy
+from bridge.names import AccountName, SourceKey, SourceName
 from tests.commands.house import UPSTREAM, House, done
 
 
@@ -75,3 +76,16 @@ def test_a_renumbering_that_waits_is_named() -> None:
 )
 def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+def test_a_source_that_could_not_be_opened_is_named_with_its_reason() -> None:
+    house = House([])
+    key = SourceKey(AccountName("alice"), SourceName("work"))
+    done(house.store.note_trouble(key, "imap.work.example refuses the password in vault:work"))
+    house.now += 3 * 3600
+
+    assert said(house)[1] == (
+        "alice/work could not be opened since 3 hours: imap.work.example refuses the password in vault:work"
+    )
+    done(house.store.note_trouble(key, ""))
+    assert len(said(house)) == 2

@@ -33,6 +33,20 @@ from tests.contracts.stores import (
 class Sessions(Contract):
     """Held by all three."""
 
+    # Trouble.
+
+    async def test_a_source_in_trouble_is_known_with_its_latest_reason_until_it_is_over(self) -> None:
+        """It may never have been listed."""
+        for key, text in ((WORK, "away"), (ALICE, "no answer"), (WORK, "refused")):
+            await self.store.note_trouble(key, text)
+        assert [(one.key, one.text) for one in await self.store.troubles()] == sorted(
+            [(ALICE, "no answer"), (WORK, "refused")], key=lambda one: (one[0].account, one[0].source)
+        )
+        assert all(one.since > 0 for one in await self.store.troubles())
+        for key in (ALICE, BOB):
+            await self.store.note_trouble(key, "")
+        assert [one.key for one in await self.store.troubles()] == [WORK]
+
     # Learning.
 
     async def test_what_is_learned_adds_up_and_makes_no_new_version(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from bridge.events import MessageLooping, SourceAway
 from bridge.maildrop.errors import (
@@ -393,3 +393,49 @@ def test_a_password_that_nobody_could_have_guessed_is_no_guess(street: Street) -
     with pytest.raises(Trouble) as raised:
         street.open()
     assert not isinstance(raised.value, CredentialsRefused)
+
+
+def troubles(street: Street) -> list[tuple[str, str]]:
+    return [(one.key.label, one.text) for one in result(street.store.troubles())]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "text"),
+    [
+        (UpstreamUnavailable("upstream closed the connection", detail="BYE"), "upstream closed the connection (BYE)"),
+        (ListingIncomplete("half of it"), "half of it"),
+        (UpstreamUnsuitable("refuses the password"), "refuses the password"),
+        (MaildropInUse("another session"), None),
+        (StateUnavailable("the disk is full"), None),
+        (Renumbered("replaced"), None),
+    ],
+)
+def test_the_owner_can_look_up_which_source_is_in_trouble_until_it_is_not(
+    street: Street, trouble: Trouble, text: str | None
+) -> None:
+    street.box("b").fails = trouble
+    with pytest.raises(type(trouble)):
+        street.open()
+    assert troubles(street) == ([("alice/b", text)] if text else [])
+
+    street.restart()  # another process knows of it from the store alone
+    street.box("b").fails = None
+    street.open()
+    assert troubles(street) == []
+
+
+def test_a_source_that_gives_no_answer_in_time_is_in_trouble_too(street: Street) -> None:
+    street.box("b").silent = True
+    opening = street.opening()
+    opening.cancel()
+    with pytest.raises(NotInTime):
+        result(opening)
+    assert troubles(street) == [("alice/b", "no answer in time; it is tried again at each login")]
+
+
+def test_what_cannot_be_noted_costs_the_login_nothing(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> "Deferred[None]":
+        return fail(StateUnavailable("the disk is full"))
+
+    monkeypatch.setattr(street.store, "note_trouble", full)
+    assert len(gathered(street).maildrop) == 4

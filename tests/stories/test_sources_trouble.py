@@ -68,8 +68,10 @@ def test_one_that_is_down_fails_the_login_and_the_text_says_which(house: House, 
     house.behind[down].door.shut()
     assert refusal(house).startswith(f"-ERR [SYS/TEMP] alice/{down}: ")
     nothing_connected(house)
+    assert f"alice/{down} could not be opened since " in house.command("status")
     house.behind[down].door.open()
     assert house.listed() == before
+    assert "could not be opened" not in house.command("status")
     assert f"alice/{down}" in house.bridge.log()
 
 

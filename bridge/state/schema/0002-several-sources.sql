@@ -14,3 +14,13 @@ CREATE TABLE first_shown (
     source          INTEGER NOT NULL REFERENCES source,
     PRIMARY KEY (account, viewer, identity)
 ) WITHOUT ROWID;
+
+-- Why the source of an account of the bridge's own could not be opened the last time; `since` in seconds since 1970. A
+-- source that was never listed may have one, so it goes by its names.
+CREATE TABLE trouble (
+    account         TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    since           REAL NOT NULL,
+    text            TEXT NOT NULL,
+    PRIMARY KEY (account, source)
+) WITHOUT ROWID;
