@@ -13,7 +13,7 @@ BENCH =
 STORIES = story or slow
 
 BIN = .venv/bin
-ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/sasl.py,bridge/names.py,bridge/secret.py,bridge/violation.py,bridge/events.py
+ISLANDS = bridge/pop3/*,bridge/imap/*,bridge/maildrop/*,bridge/passwords/*,bridge/sasl.py,bridge/names.py,bridge/secret.py,bridge/violation.py,bridge/events.py
 # In CI a failed test has a second try, and is named as rerun: servers of others now and then lose an answer on a busy
 # machine. A test that needs its second try more than once is to be mended.
 PYTEST = pytest --durations=10 $(if $(CI),--reruns 1) $(if $(TESTS),,-n $(WORKERS) --dist loadfile) $(TESTS)

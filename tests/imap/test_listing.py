@@ -211,3 +211,15 @@ def test_a_thousand_rows_come_in_one_piece() -> None:
     row = b"* 1 FETCH (UID 1 FLAGS (\\Deleted))\r\n"
 
     assert [type(event) for event in hear(asking(), row * 1000)] == [Responded, RowsCame]
+
+
+@pytest.mark.parametrize("row", [b"* %d FETCH (UID 7 FLAGS ())\r\n", b"* 7 FETCH (UID %d FLAGS ())\r\n"])
+def test_a_number_out_of_bounds_among_a_thousand_is_found_at_its_place(row: bytes) -> None:
+    client = asking()
+    hear(client, row % 1)
+    told: list[Event] = []
+    with pytest.raises(ProtocolViolation):
+        for event in client.receive(row % 2 + row % 2**32 + row % 3):
+            told.append(event)  # noqa: PERF402  # what came before the violation must be kept
+
+    assert [type(event) for event in told] == [Responded]

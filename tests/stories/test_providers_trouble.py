@@ -61,7 +61,7 @@ def late() -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slow", SOURCES)
+@pytest.mark.parametrize("slow", [SOURCES[0], *(pytest.param(name, marks=pytest.mark.soak) for name in SOURCES[1:])])
 def test_one_that_takes_half_a_minute_costs_the_wait_or_is_told_by_name(of: Providers, slow: str) -> None:
     with tenants(of) as house:
         before = seed(house)

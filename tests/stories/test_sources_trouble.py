@@ -112,7 +112,7 @@ def test_a_login_takes_as_long_as_the_slowest(tmp_path: Path, servers: dict[str,
     assert both < 0.8 * (work + home), "the two waits are one"
 
 
-@pytest.mark.parametrize("cut", SOURCES)
+@pytest.mark.parametrize("cut", [*(pytest.param(name, marks=pytest.mark.slow) for name in SOURCES[:-1]), SOURCES[-1]])
 def test_one_that_is_cut_in_the_middle_of_its_listing_never_makes_the_maildrop_shorter(house: House, cut: str) -> None:
     before = house.listed()
     house.again()
@@ -226,7 +226,7 @@ def test_two_logins_at_once_with_a_pop3_source_between_them_end_in_time(house: H
     assert [answer[:3] for answer in answers] == [b"+OK", b"+OK"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("unavailable", ["fail", "remembered"])
 def test_half_a_minute_late_it_is_waited_for_or_its_last_listing_is_served(
     tmp_path: Path, servers: dict[str, ManyUsersServer], unavailable: str
