@@ -83,7 +83,7 @@ class Guarded:
         return self._reactor.nameResolver
 
     def installNameResolver(self, resolver: IHostnameResolver) -> NoReturn:
-        raise NotImplementedError
+        raise NotImplementedError  # the interface has it; who resolves names is the reactor's owner's to say
 
     def connectTCP(
         self,
@@ -105,7 +105,7 @@ class Guarded:
         return self._reactor.connectTCP(host, port, factory, timeout, bindAddress)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> IListeningPort:
-        raise NotImplementedError
+        raise NotImplementedError  # the interface has it; discovery lets nobody in
 
     def seconds(self) -> float:
         return self._reactor.seconds()

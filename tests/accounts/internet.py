@@ -140,10 +140,10 @@ class Routed:
         return self._reactor.connectTCP("127.0.0.1", self.routes[host, port], factory, timeout, bindAddress)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # the interface has it, and discovery never listens
 
     def installNameResolver(self, resolver: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # the same: names are resolved by what the test was given
 
     def seconds(self) -> Any:
         return self._reactor.seconds()

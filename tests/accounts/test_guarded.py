@@ -100,9 +100,9 @@ def test_an_address_within_another_is_no_way_in(address: Any) -> None:
 def test_it_listens_nowhere_and_lets_nobody_change_who_resolves_names() -> None:
     reactor: Any = MemoryReactorClock()  # type: ignore[no-untyped-call]  # as above
     guarded = Guarded(reactor)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError):  # what the interface asks for and discovery must not have
         guarded.listenTCP(1, None)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError):  # the same
         guarded.installNameResolver(None)  # type: ignore[arg-type]  # it is refused
     assert guarded.nameResolver is reactor.nameResolver
     guarded.callLater(1, lambda: None)
