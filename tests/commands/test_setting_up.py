@@ -257,4 +257,4 @@ class AtARealServerTest(Trial):
         someone = Someone(password=b"wrong")
         with pytest.raises(CommandRefused, match="did not work, as said above; mend it, and run the command again"):
             await self.sets_up(someone)
-        assert "user name or password is wrong" in someone.text
+        assert "imap.example.org refuses the password" in someone.text

@@ -146,7 +146,7 @@ def test_a_wrong_password_is_told_and_nothing_is_left(tmp_path: Path, dovecot_se
     done = popbridge(tmp_path, "setup", *arguments, "--pop3", port, ADDRESS, typed="wrong one\n")
 
     assert done.returncode == 1
-    assert "user name or password is wrong" in done.stdout
+    assert "127.0.0.1 refuses the password" in done.stdout
     assert done.stderr.endswith("that did not work, as said above; mend it, and run the command again\n")
     assert list(tmp_path.iterdir()) == []
 
