@@ -26,6 +26,8 @@ from bridge.config import (
     load_text,
 )
 from bridge.tls import self_signed
+from tests.config.entries import HASH, LISTENER
+from tests.config.entries import source_text as source
 
 EXAMPLE = Path(__file__).parents[2] / "etc" / "popbridge.toml"
 
@@ -37,16 +39,7 @@ pop3 = "127.0.0.1:1110"
 upstream = "imaps://imap.example.org"
 """
 BY_POP3 = '[[listener]]\npop3 = "127.0.0.1:1110"\n[[passthrough]]\nupstream = "pop3s://pop.example.org"\n'
-LISTENER = '[[listener]]\npop3 = "127.0.0.1:1110"\n'
-HASH = "$scrypt$ln=15,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
 ACCOUNT = f'[[account]]\nuser = "ann"\npassword = "{HASH}"\n'
-
-
-def source(**keys: str) -> str:
-    """The heading, these four keys with other values where such are given, and other keys behind them."""
-    usual = {"name": "work", "upstream": "imaps://imap.example.org", "login": "ann@work.example", "secret": "env:WORK"}
-    lines = [f'{key} = "{value}"' for key, value in {**usual, **keys}.items()]
-    return "\n".join(["[[account.source]]", *lines, ""])
 
 
 TWO = GOOD + ACCOUNT + source() + source(name="b", upstream="imaps://imap.b.example")
