@@ -125,9 +125,14 @@ def parse_state(text: str, base: Path) -> Path | None:
         )
     if not name or not name.isprintable() or name.endswith("/") or re.match("//[^/]", name):
         raise WrongValue("sqlite: is followed by the name of a file", write="sqlite:popbridge.sqlite")
+    return file_to_make(name, base, inside=f"sqlite:{name}/popbridge.sqlite")
+
+
+def file_to_make(name: str, base: Path, *, inside: str) -> Path:
+    """It need not be there, but its directory must. `inside`: what to write where it is a directory itself."""
     file = base / name
     if file.is_dir():
-        raise WrongValue(f"{file} is a directory", write=f"sqlite:{name}/popbridge.sqlite")
+        raise WrongValue(f"{file} is a directory", write=inside)
     if not file.parent.is_dir():
         raise WrongValue(
             f"there is no directory {file.parent}", remedy=f"make it, or name another; a relative one starts at {base}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from bridge.config.notation import file_to_make
 from bridge.config.problems import WrongValue
 from bridge.config.values import KeySource, VaultSettings
 
@@ -20,14 +21,7 @@ def parse_vault_file(text: str, base: Path) -> Path:
     """A file that may be made when something is first put into it; a relative one starts at `base`."""
     if not text or not text.isprintable() or text.endswith("/"):
         raise WrongValue("it is not the name of a file", write="popbridge.vault")
-    file = base / text
-    if file.is_dir():
-        raise WrongValue(f"{file} is a directory", write=f"{text}/popbridge.vault")
-    if not file.parent.is_dir():
-        raise WrongValue(
-            f"there is no directory {file.parent}", remedy=f"make it, or name another; a relative one starts at {base}"
-        )
-    return file
+    return file_to_make(text, base, inside=f"{text}/popbridge.vault")
 
 
 def parse_key_source(text: str, base: Path) -> KeySource:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from OpenSSL.SSL import Error as TlsError
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
@@ -29,6 +29,7 @@ from bridge.tls import CertificateRejected
 from bridge.upstream.imap_connection import ImapConnection
 
 P = TypeVar("P", bound=Protocol)
+S = TypeVar("S")
 
 
 REMEDY = "name its authority with ca =, or pin it with pin ="
@@ -55,7 +56,7 @@ async def connect(
     """A connection in the not-authenticated state with capabilities known, or a Trouble."""
     connection = await dial(reactor, upstream, tls, timeouts, make)
     try:
-        await _greet(reactor, connection, upstream, timeouts)
+        _welcomed(await greeting(reactor, connection.greeted, upstream, timeouts), upstream)
         if upstream.security == "starttls":
             await _start_tls(connection, upstream, tls)
         elif not connection.client.capabilities_known:
@@ -92,12 +93,16 @@ async def dial(
         raise UpstreamUnavailable(f"{place(upstream)} does not answer: {_said(error)}") from error
 
 
-async def _greet(clock: IReactorTime, connection: ImapConnection, upstream: Upstream, timeouts: Timeouts) -> None:
-    connection.greeted.addTimeout(timeouts.greeting, clock)
+async def greeting(clock: IReactorTime, greeted: "Deferred[S]", upstream: Upstream, timeouts: Timeouts) -> S:
+    """What it said, in time."""
+    greeted.addTimeout(timeouts.greeting, clock)
     try:
-        status: Status = await connection.greeted
+        return await greeted
     except TimedOut as error:
         raise UpstreamUnavailable(f"{place(upstream)} did not greet within {timeouts.greeting:g} seconds") from error
+
+
+def _welcomed(status: Status, upstream: Upstream) -> None:
     match status.kind:
         case StatusKind.OK:
             return

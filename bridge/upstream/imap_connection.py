@@ -1,16 +1,15 @@
 """One IMAP connection: commands go out, each answer comes back as a Deferred. Nothing here waits.
 
-It keeps the wire (`imap/client`) and the transport together: time-outs, back-pressure, the end. Whatever ends
-the connection ends every command in flight with the same Trouble.
+It keeps the wire (`imap/client`) and the transport together; what is so in either protocol is in `connection`.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol as Shape
 
 from attrs import define, evolve, field
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from bridge.imap import commands
@@ -35,27 +34,20 @@ from bridge.imap.commands import Command
 from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched, Response, Status, StatusKind
 from bridge.imap.wordings import asked_rest, known
-from bridge.maildrop.errors import Trouble, UpstreamUnavailable
+from bridge.maildrop.errors import Trouble
 from bridge.names import Uid
+from bridge.upstream.connection import Connection, Trace
 from bridge.upstream.imap_answers import Answer, Kept
 from bridge.upstream.in_words import trouble
-from bridge.upstream.quickack import acknowledge
 from bridge.upstream.selected import Selected
 from bridge.violation import ProtocolViolation
 
-__all__ = ["Answer", "Bodies", "Body", "ImapConnection", "Trace", "Wire"]
+__all__ = ["Answer", "Bodies", "Body", "ImapConnection"]
 
 AWAKE = 3.0  # seconds in which a connection that rested has to answer; a new one takes less than 30 of silence
 
 CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
 CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
-
-Trace = Callable[[str, str], None]
-"""(direction, text) of what went over the wire, without mail text; "c" is us, "s" the server."""
-
-
-def _nothing() -> None:
-    """Nobody waits for its end."""
 
 
 class Body(Shape):
@@ -75,24 +67,6 @@ class Bodies(Body, Shape):
     def came(self, bodies: "list[tuple[Uid, bytes]]") -> None: ...
 
 
-class Wire(Shape):
-    """The transport's part that is used here."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def pauseProducing(self) -> None: ...
-
-    def resumeProducing(self) -> None: ...
-
-    def loseConnection(self) -> None: ...
-
-    def abortConnection(self) -> None: ...
-
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
-
-    def startTLS(self, context: IOpenSSLClientConnectionCreator) -> None: ...
-
-
 @define(eq=False)
 class _Asked:
     command: Command
@@ -105,10 +79,12 @@ class _Asked:
     challenges: int = 0
 
 
-class ImapConnection(Protocol):
+class ImapConnection(Connection):
     """`greeted` fires with the greeting; `ask` with each answer. Both fail with a Trouble when the connection ends."""
 
-    transport: Wire  # type: ignore[assignment]  # what a TCP transport gives, under TLS too
+    client: Client
+    greeted: "Deferred[Status]"
+    speaks = "IMAP"
 
     def __init__(
         self,
@@ -121,36 +97,23 @@ class ImapConnection(Protocol):
         on_rest: Callable[[float], None] = lambda _: None,
     ) -> None:
         """`on_rest`: the server asks for so many seconds without us."""
+        super().__init__(clock, silence=silence, close_abort=close_abort, trace=trace)
         self.client = Client(on_quirk=self._met)
         self.mailbox = Selected()
-        self.greeted: Deferred[Status] = Deferred()
-        self.ended: Trouble | None = None
-        self.trace = trace
         self.on_quirk = on_quirk
-        self.on_end: Callable[[], None] = _nothing
         self._on_rest = on_rest
-        self._words: Trouble | None = None  # of a refusal that has said more than its status
         self.server = ""
         """The name by which it calls itself (RFC 2971)."""
         self.heard_at = clock.seconds()
-        self._clock = clock
-        self._silence = silence
-        self._close_abort = close_abort
         self._asked: dict[Tag, _Asked] = {}
         self._body: Body | None = None
         self._bodies: Bodies | None = None  # the same, where it is one of many
         self._body_uid: Uid | None = None
-        self._timer: IDelayedCall | None = None
-        self._paused = False
-        self._lost = False
-        self._closing: IDelayedCall | None = None
-        self._goodbye = ""
         self._leaving = False  # it has said BYE
         self._resting = False
         self._idle: Tag | None = None
         self._doubt: IDelayedCall | None = None
         self._chatter = 0
-        self._hidden: tuple[str, ...] = ()
 
     # What the source asks for.
 
@@ -178,13 +141,6 @@ class ImapConnection(Protocol):
             self.trace("c", f"{tag} {command!r}")
         self._flush()
         return answer
-
-    def hide(self, forms: tuple[str, ...]) -> None:
-        """What must not come back in anything the server says: some quote our line (S30). () when that is past."""
-        self._hidden = forms
-
-    def start_tls(self, context: IOpenSSLClientConnectionCreator) -> None:
-        self.transport.startTLS(context)
 
     @property
     def reusable(self) -> bool:
@@ -217,91 +173,30 @@ class ImapConnection(Protocol):
             self.client.done()
         self._doubt = self._clock.callLater(min(AWAKE, self._silence), self._silent, AWAKE)
 
-    def close(self) -> None:
-        """LOGOUT in good order, unless something is still in flight: then the end is abrupt."""
-        if not self.reusable:
-            self.abandon()
-            return
+    def _say_goodbye(self) -> None:
         self.ask(commands.Logout()).addErrback(lambda _: None)
-        self._closing = self._clock.callLater(self._close_abort, self.abandon)
 
-    def abandon(self) -> None:
-        """End now, whatever is under way."""
-        if self.ended is None:
-            self._end(UpstreamUnavailable("the connection was given up"))
-        if not self._lost:  # Twisted 26.4 aborts no TLS connection that is gone without an AttributeError
-            self.transport.abortConnection()
+    def _awaited(self) -> bool:
+        return len(self._asked) > (self._resting and self._idle is not None)
 
-    def _given_up(self) -> None:
-        """Cancelled. It is no trouble of upstream's: whoever waits here shall neither say so nor try again."""
-        asked, self._asked = list(self._asked.values()), {}
-        self.abandon()
-        for one in asked:
-            if not one.answer.called:
-                one.answer.errback(CancelledError())
-
-    # Flow: the receiver of a message sets the pace.
-
-    def pause(self) -> None:
-        if not self._paused and self.ended is None:
-            self._paused = True
-            self.transport.pauseProducing()
-            self._watch()
-
-    def resume(self) -> None:
-        if self._paused and self.ended is None:
-            self._paused = False
-            self.transport.resumeProducing()
-            self._watch()
+    def _unanswered(self) -> "list[Deferred[Answer]]":
+        asked, self._asked = self._asked, {}
+        return [one.answer for one in asked.values()]
 
     # What the transport tells.
 
-    def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
-        acknowledge(self.transport)
-        self._watch()
-
     def dataReceived(self, octets: bytes) -> None:
-        acknowledge(self.transport)
-        if self._is_over():
-            return
         self.heard_at = self._clock.seconds()
         self._believe()
-        try:
-            for event in self.client.receive(octets):
-                self._happened(event)
-                if self._is_over():
-                    return
-        except ProtocolViolation as violation:
-            # Before the login an excerpt of what the server said may be an excerpt of our password, and cut anywhere.
-            said = "" if self._hidden else str(violation)
-            self._end(UpstreamUnavailable("upstream broke the IMAP protocol", detail=said))
-            self.transport.abortConnection()
-            return
-        self._flush()
+        super().dataReceived(octets)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = True
-        if self._closing is not None and self._closing.active():
-            self._closing.cancel()
         self.client.end_of_stream()
-        if self.ended is None:
-            why = self._words or UpstreamUnavailable("upstream closed the connection", detail=self._goodbye)
-            why.__cause__ = reason.value
-            self._end(why)
+        super().connectionLost(reason)
 
     def _met(self, quirk: Quirk) -> None:
         """It goes to whose session it is now."""
         self.on_quirk(quirk)
-
-    def _cleaned(self, text: str) -> str:
-        for form in self._hidden:
-            text = text.replace(form, "…")
-        return text
-
-    def _is_over(self) -> bool:
-        """A method, since an event may well have ended it between two looks."""
-        return self.ended is not None
 
     # What the client's half of the protocol makes of it.
 
@@ -422,33 +317,12 @@ class ImapConnection(Protocol):
         if self._body_uid is not None and uid is not None and uid != self._body_uid:
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")
 
-    # The wire, the clock and the end.
-
-    def _flush(self) -> None:
-        octets = self.client.octets_to_send()
-        if octets:
-            self.transport.write(octets)
-        self._watch()
+    # The clock and the end.
 
     def _progress(self) -> None:
         """Something useful came. Unsolicited chatter is no progress, so that it cannot keep a dead command alive."""
         self._chatter = 0
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(self._silence)
-
-    def _watch(self) -> None:
-        """The clock of silence runs while something is awaited and nobody holds the connection paused."""
-        awaited = len(self._asked) > (self._resting and self._idle is not None) or not self.greeted.called
-        wanted = awaited and not self._paused and self.ended is None
-        running = self._timer is not None and self._timer.active()
-        if wanted and not running:
-            self._timer = self._clock.callLater(self._silence, self._silent)
-        elif self._timer is not None and running and not wanted:
-            self._timer.cancel()
-
-    def _silent(self, seconds: float | None = None) -> None:
-        self._end(UpstreamUnavailable(f"upstream did not answer for {seconds or self._silence:g} seconds"))
-        self.transport.abortConnection()
+        super()._progress()
 
     def _believe(self) -> None:
         if self._doubt is not None:
@@ -457,14 +331,6 @@ class ImapConnection(Protocol):
                 doubt.cancel()
 
     def _end(self, trouble: Trouble) -> None:
-        self.ended = trouble
         self._body = None
         self._believe()
-        self._watch()
-        self.on_end()
-        asked, self._asked = list(self._asked.values()), {}
-        if not self.greeted.called:
-            self.greeted.errback(trouble)
-        for one in asked:
-            if not one.answer.called:
-                one.answer.errback(trouble)
+        super()._end(trouble)

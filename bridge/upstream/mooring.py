@@ -7,7 +7,8 @@ from attrs import frozen
 from bridge.imap.quirks import Quirk, ignore
 from bridge.maildrop.listing import Listing
 from bridge.maildrop.retention import Mailbox
-from bridge.upstream.imap_connection import ImapConnection, Trace
+from bridge.upstream.connection import Trace
+from bridge.upstream.imap_connection import ImapConnection
 from bridge.upstream.pool import Berth, ConnectionPool, Parked
 
 

@@ -16,7 +16,8 @@ from bridge.sasl import Credentials
 from bridge.tls import client_context
 from bridge.upstream.authenticate import log_in
 from bridge.upstream.connect import Reactor, connect
-from bridge.upstream.imap_connection import ImapConnection, Trace
+from bridge.upstream.connection import Connection, Trace
+from bridge.upstream.imap_connection import ImapConnection
 from bridge.upstream.imap_source import ImapSource
 from bridge.upstream.mooring import NONE, Mooring
 from bridge.upstream.pool import ConnectionPool
@@ -27,7 +28,7 @@ from bridge.upstream.pop3_source import Pop3Source
 from bridge.upstream.rests import Rests
 from bridge.upstream.turns import Turns
 
-_Connection = TypeVar("_Connection", ImapConnection, Pop3Connection)
+_Connection = TypeVar("_Connection", bound=Connection)
 
 
 class Opener:
@@ -72,25 +73,19 @@ class Opener:
                 on_rest=lambda seconds: self._rests.begin(account.guessed, seconds),
             )
 
-        async def connected(credentials: Credentials) -> ImapConnection:
+        def connected() -> Awaitable[ImapConnection]:
             settings = account.settings
             tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
-            connection = await connect(self._reactor, settings.upstream, tls, self._timeouts, make)
-            try:
-                await log_in(connection, credentials)
-            except BaseException:
-                connection.abandon()
-                raise
-            return connection
+            return connect(self._reactor, settings.upstream, tls, self._timeouts, make)
 
         async def reach() -> ImapConnection:
             self._rests.check(account.guessed)
             if pool is None:
-                return await _proved(proof, account, connected)
+                return await _proved(proof, account, connected, log_in)
             guessed = account.guessed
             pool.enter(guessed)
             try:
-                connection = await _proved(proof, account, connected, lambda: pool.refused(guessed))
+                connection = await _proved(proof, account, connected, log_in, lambda: pool.refused(guessed))
             except BaseException:
                 pool.leave(guessed)
                 raise
@@ -112,18 +107,12 @@ class Opener:
                 trace=trace,
             )
 
-        async def connected(credentials: Credentials) -> Pop3Connection:
+        def connected() -> Awaitable[Pop3Connection]:
             tls = client_context(settings.upstream.host, ca=settings.ca, pin=settings.pin)
-            connection = await connect_pop3(self._reactor, settings.upstream, tls, self._timeouts, make)
-            try:
-                await log_in_pop3(connection, credentials)
-            except BaseException:
-                connection.abandon()
-                raise
-            return connection
+            return connect_pop3(self._reactor, settings.upstream, tls, self._timeouts, make)
 
         async def reach() -> Pop3Connection:
-            return await _proved(proof, account, connected)
+            return await _proved(proof, account, connected, log_in_pop3)
 
         return Pop3Source(lambda: self._turns.take(account.place, proof.identity), reach, self._reactor)
 
@@ -131,17 +120,24 @@ class Opener:
 async def _proved(
     proof: Proof,
     account: Account,
-    connected: Callable[[Credentials], Awaitable[_Connection]],
+    connected: Callable[[], Awaitable[_Connection]],
+    log_in: Callable[[_Connection, Credentials], Awaitable[None]],
     on_refused: Callable[[], None] = lambda: None,
 ) -> _Connection:
     """A connection that is logged in; tried twice where the first credentials were refused and others are at hand."""
     for again in (True, False):
         # What the owner's login = "{local}" makes of the name goes upstream.
         credentials = evolve(await proof.credentials(), login=account.login)
+        connection = await connected()
         try:
-            return await connected(credentials)
-        except CredentialsRefused as refusal:
+            await log_in(connection, credentials)
+        except BaseException as error:
+            connection.abandon()
+            if not isinstance(error, CredentialsRefused):
+                raise
             on_refused()
             if not (again and proof.renew(credentials)):
-                raise proof.refused(refusal) from None
+                raise proof.refused(error) from None
+        else:
+            return connection
     raise AssertionError("unreachable")

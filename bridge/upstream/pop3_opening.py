@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
-from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from bridge import sasl
@@ -27,7 +26,7 @@ from bridge.pop3.commands import Auth, Capa, Pass, Stls, User, Utf8
 from bridge.sasl import Credentials
 from bridge.secret import Secret
 from bridge.upstream.authenticate import forms
-from bridge.upstream.connect import Reactor, dial, explained, place
+from bridge.upstream.connect import Reactor, dial, explained, greeting, place
 from bridge.upstream.in_words import trouble
 from bridge.upstream.pop3_connection import Answer, Pop3Connection
 
@@ -47,7 +46,9 @@ async def connect(
     """A connection that is not logged in, with capabilities known, or a Trouble."""
     connection = await dial(reactor, upstream, tls, timeouts, make)
     try:
-        await _greet(reactor, connection, upstream, timeouts)
+        status = await greeting(reactor, connection.greeted, upstream, timeouts)
+        if not status.ok:
+            raise UpstreamUnavailable(f"{place(upstream)} turned the connection away", detail=status.text)
         if upstream.security == "starttls":
             answer = await connection.ask(Stls())
             if not answer.status.ok:
@@ -63,16 +64,6 @@ async def connect(
         connection.abandon()
         raise
     return connection
-
-
-async def _greet(reactor: Reactor, connection: Pop3Connection, upstream: Upstream, timeouts: Timeouts) -> None:
-    connection.greeted.addTimeout(timeouts.greeting, reactor)
-    try:
-        status = await connection.greeted
-    except TimedOut as error:
-        raise UpstreamUnavailable(f"{place(upstream)} did not greet within {timeouts.greeting:g} seconds") from error
-    if not status.ok:
-        raise UpstreamUnavailable(f"{place(upstream)} turned the connection away", detail=status.text)
 
 
 async def log_in(connection: Pop3Connection, credentials: Credentials) -> None:

@@ -7,6 +7,8 @@ import pytest
 from twisted.trial.unittest import TestCase
 
 from tests.accounts.internet import MAIL, NAMES, WEB, Internet
+from tests.peers.certificates import Certificate
+from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.tls.authority import Authority
 
 
@@ -31,3 +33,11 @@ class OnlineTest(TestCase):
             self.internet.host(name, WEB)
         for name in ("imap.example.org", "pop.example.org"):
             self.internet.host(name, MAIL)
+
+    def real_server(self) -> Dovecot:
+        """One with the mail server's certificate and a mailbox of ann@example.org; nothing leads there yet."""
+        running = dovecot(tls=Certificate(*self.certificate))
+        server = running.__enter__()
+        self.addCleanup(running.__exit__, None, None, None)
+        server.add_user("ann@example.org")
+        return server

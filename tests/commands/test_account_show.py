@@ -4,14 +4,9 @@ from pathlib import Path
 
 from bridge.commands.account_show import list_accounts, show_account
 from bridge.config import load
+from tests.config.entries import HASH, LISTENER, account_text
 
-HASH = "$scrypt$ln=15,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
-CONFIG = f"""
-[[listener]]
-pop3 = "127.0.0.1:1110"
-[[account]]
-user = "ann"
-password = "{HASH}"
+DEVICE = f"""
 seen = "retrieved"
   [[account.device]]
   name = "scanner"
@@ -20,12 +15,8 @@ seen = "retrieved"
   after = "7d"
   newest = 100
   search = "UNSEEN"
-  [[account.source]]
-  name = "work"
-  upstream = "imaps://imap.example.org/Scans"
-  login = "ann@example.org"
-  secret = "env:WORK"
 """
+CONFIG = LISTENER + account_text(DEVICE, upstream="imaps://imap.example.org/Scans", login="ann@example.org")
 
 
 def test_each_password_is_shown_with_its_policy_and_view(tmp_path: Path) -> None:

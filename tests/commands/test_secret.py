@@ -16,23 +16,12 @@ from bridge.config import Config, OAuth2Grant, Reference, load
 from bridge.credentials.vault_file import VaultFile
 from bridge.credentials.vault_key import KeyFile
 from bridge.secret import Secret
+from tests.config.entries import LISTENER, account_text
 from tests.credentials.leaks import assert_nothing_leaked
 from tests.peers.command import POPBRIDGE, ROOT, popbridge
 
 WONDER = "wonder-4711"
-HASH = "$scrypt$ln=15,r=8,p=1$Ouhtj8o9Mf9omq+WmV9F6A$m/tsiHvu/XelBd/EOmWUQNGxPlOhtymp05EFML7nk6Y"
-CONFIG = f"""
-[[listener]]
-pop3 = "127.0.0.1:1110"
-[[account]]
-user = "ann"
-password = "{HASH}"
-  [[account.source]]
-  name = "work"
-  upstream = "imaps://imap.work.example"
-  login = "ann@work.example"
-  secret = "vault:work"
-"""
+CONFIG = LISTENER + account_text(secret="vault:work")
 
 
 @pytest.fixture

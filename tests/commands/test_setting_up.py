@@ -22,9 +22,7 @@ from bridge.credentials.vault import Vault
 from bridge.secret import Secret
 from tests.accounts.internet import MAIL
 from tests.accounts.online import OnlineTest
-from tests.peers.certificates import Certificate
 from tests.peers.child import free_port
-from tests.peers.servers.dovecot import dovecot
 from tests.peers.servers.imap_server import Mailbox
 
 ELSEWHERE = {"token": "https://a.example/token", "authorize": "https://a.example/authorize"}
@@ -229,10 +227,7 @@ class AtARealServerTest(Trial):
 
     def setUp(self) -> None:
         super().setUp()
-        running = dovecot(tls=Certificate(*self.certificate))
-        server = running.__enter__()
-        self.addCleanup(running.__exit__, None, None, None)
-        server.add_user("ann@example.org")
+        server = self.real_server()
         Mailbox(server, "ann@example.org").seed([b"Subject: one\r\n\r\nbody\r\n"])
         assert server.tls_port is not None
         self.internet.routed.routes[MAIL, 993] = server.tls_port

@@ -11,8 +11,6 @@ from bridge.config.discovered import FILE, read_pins
 from bridge.secret import Secret
 from tests.accounts.internet import MAIL, document
 from tests.accounts.online import OnlineTest
-from tests.peers.certificates import Certificate
-from tests.peers.servers.dovecot import dovecot
 from tests.peers.servers.imap_server import Mailbox
 
 EVIL = "imap.evil.example.com"
@@ -175,11 +173,7 @@ class AtARealServerTest(Trial):
 
     def setUp(self) -> None:
         super().setUp()
-        running = dovecot(tls=Certificate(*self.certificate))
-        server = running.__enter__()
-        self.addCleanup(running.__exit__, None, None, None)
-        server.add_user("ann@example.org")
-        self.server = server
+        self.server = server = self.real_server()
         ports = (server.tls_port, server.port, server.pop3s_port, server.pop3_port)
         for port, real in zip((993, 143, 995, 110), ports, strict=True):
             assert real is not None

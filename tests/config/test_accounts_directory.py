@@ -6,22 +6,13 @@ import pytest
 
 from bridge.config import Config, ConfigError, load
 from bridge.config.accounts_directory import account_files
+from tests.config.entries import account_text
 
-HASH = "$scrypt$ln=15,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
 MAIN = 'accounts = "accounts.d"\n[[listener]]\npop3 = "127.0.0.1:1110"\n'
 
 
 def account(user: str, more: str = "") -> str:
-    return f"""[[account]]
-user = "{user}"
-password = "{HASH}"
-{more}
-  [[account.source]]
-  name = "work"
-  upstream = "imaps://imap.example.org"
-  login = "{user}@example.org"
-  secret = "file:work.password"
-"""
+    return account_text(f"{more}\n", user=user, login=f"{user}@example.org", secret="file:work.password")
 
 
 def loaded(folder: Path, main: str = MAIN, **files: str) -> Config:

@@ -131,16 +131,6 @@ def test_a_device_s_name_is_one_word_and_no_other_s() -> None:
     assert ("account", 0, "device", 0, "name") in findings({}, [device("the scanner")])
 
 
-@pytest.mark.parametrize(
-    ("user", "instead"), [("\uff41nn", "ann"), ("\u2168", "IX"), ("\u06271", "ann"), ("\u034f", "ann")]
-)
-def test_a_user_name_is_written_as_mail_programs_send_it(user: str, instead: str) -> None:
-    with pytest.raises(Rejected) as caught:
-        document({}, [device()], user=user)
-
-    assert {wrong.write for path, wrong in caught.value.findings if path == ("account", 0, "user")} == {instead}
-
-
 @pytest.mark.parametrize("value", [None, 0, 1.5, True, "x", [], [1], {}])
 def test_no_value_of_any_kind_is_more_than_a_mistake(value: object) -> None:
     for key in ("name", "password", "scram", *KEYS):

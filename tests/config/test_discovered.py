@@ -12,22 +12,10 @@ from hypothesis import strategies as st
 from bridge.accounts.address import parse_address
 from bridge.config import ConfigError, load
 from bridge.config.discovered import FILE, Pin, PinsUnreadable, read_pins, with_pins, write_pin
+from tests.config.entries import LISTENER, account_text
 
 ANN = Pin("ann@example.org", "imaps://imap.example.org", "ann", "SRV")
-HASH = "$scrypt$ln=14,r=8,p=1$" + "A" * 22 + "$" + "A" * 43
-FILE_TEXT = f"""
-[[listener]]
-pop3 = "127.0.0.1:0"
-
-[[account]]
-user = "ann"
-password = "{HASH}"
-  [[account.source]]
-  name = "work"
-  upstream = "auto"
-  login = "ann@example.org"
-  secret = "env:WORK"
-"""
+FILE_TEXT = LISTENER + account_text(upstream="auto", login="ann@example.org")
 
 
 def written(folder: Path, text: str = FILE_TEXT) -> Path:
@@ -45,7 +33,7 @@ def refused(path: Path) -> str:
 def test_without_a_pin_it_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     said = refused(written(tmp_path))
 
-    assert "line 10: account.source.upstream" in said
+    assert "line 8: account.source.upstream" in said
     assert "popbridge try --pin popbridge.toml ann@example.org" in said
 
 

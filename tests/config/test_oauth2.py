@@ -7,20 +7,9 @@ import pytest
 
 from bridge.config import Config, ConfigError, OAuth2Grant, Reference, load
 from bridge.config.presets import authorization_server
-from tests.config.test_reading import HASH
+from tests.config.entries import LISTENER, account_text
 
-REST = f"""
-[[listener]]
-pop3 = "127.0.0.1:1110"
-[[account]]
-user = "ann"
-password = "{HASH}"
-  [[account.source]]
-  name = "work"
-  upstream = "imaps://imap.work.example"
-  login = "ann@work.example"
-  secret = "oauth2:work"
-"""
+REST = LISTENER + account_text(secret="oauth2:work")
 
 
 def loaded(directory: Path, text: str) -> Config:
@@ -90,7 +79,7 @@ def test_addresses_by_hand_do_without_a_preset(tmp_path: Path) -> None:
         ({"service_account": "env:X"}, 5, r'service_account: it is for grant = "service"; leave it out'),
         ({"grant": "service", "client_id": None}, 4, 'grant: grant = "service" needs the JSON that Google made'),
         ({"grant": "service", "service_account": "env:X"}, 4, 'client_id is not for grant = "service"'),
-        ({"name": "play"}, 15, r'account.source.secret: there is no \[\[oauth2\]\] entry with name = "work"; .* play'),
+        ({"name": "play"}, 14, r'account.source.secret: there is no \[\[oauth2\]\] entry with name = "work"; .* play'),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, keys: dict[str, Any], line: int, said: str) -> None:

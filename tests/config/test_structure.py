@@ -8,10 +8,7 @@ import pytest
 
 from bridge.config.structure import Rejected, structure
 from bridge.config.values import Certificate, Endpoint, Listener, OwnAccount, OwnSource, PassThrough, SelfSigned
-
-ACCOUNT = {"user": "ann", "password": "$scrypt$ln=15,r=8,p=1$" + "A" * 22 + "$" + "A" * 43}
-SOURCE = {"name": "work", "upstream": "imaps://imap.example.org", "login": "ann@work.example", "secret": "env:WORK"}
-PASSTHROUGH: dict[str, Any] = {"upstream": "imaps://imap.example.org"}
+from tests.config.entries import ACCOUNT, PASSTHROUGH, SOURCE
 
 
 def listener(**keys: Any) -> Listener:

@@ -5,29 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bridge.credentials.passwords import hashed
-from bridge.secret import Secret
 from tests.peers.bridge import Bridge, bridge
 from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
 from tests.stories.pop3 import Pop3, Refused
+from tests.stories.scanner import scanner
 
 pytestmark = pytest.mark.story
-
-CONFIG = """
-[[listener]]
-pop3 = "127.0.0.1:{port}"
-[[account]]
-user = "scanner"
-password = "%s"
-  [[account.source]]
-  name = "work"
-  upstream = "imap://127.0.0.1:%d"
-  login = "%s"
-  secret = "file:work.password"
-[timeouts]
-refused_login_delay = "0.1s"
-"""
 
 LETTERS = [b"Subject: one\r\n\r\n1\r\n", b"Subject: two\r\n\r\n2\r\n"]
 
@@ -36,7 +20,7 @@ class Ground:
     def __init__(self, folder: Path, mailbox: Mailbox) -> None:
         self.secret = folder / "work.password"
         self.secret.write_text(f"{mailbox.password}\n")
-        self.config = CONFIG % (hashed(Secret(b"of the scanner")), mailbox.port, mailbox.user)
+        self.config = scanner(mailbox, b"of the scanner", secret="file:work.password")
 
 
 @pytest.fixture

@@ -5,34 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bridge.credentials.passwords import hashed
-from bridge.secret import Secret
 from tests.credentials.leaks import assert_nothing_leaked
 from tests.peers.bridge import Bridge, bridge
 from tests.peers.command import popbridge
 from tests.peers.servers.dovecot import Dovecot
 from tests.peers.servers.imap_server import Mailbox
 from tests.stories.pop3 import Pop3, Refused
+from tests.stories.scanner import scanner
 
 pytestmark = pytest.mark.story
 
-CONFIG = """
-trace = true
-[[listener]]
-pop3 = "127.0.0.1:{port}"
-[[account]]
-user = "scanner"
-password = "%s"
-  [[account.source]]
-  name = "work"
-  upstream = "imap://127.0.0.1:%d"
-  login = "%s"
-  secret = "vault:work"
-[pool]
-park = "off"
-[timeouts]
-refused_login_delay = "0.1s"
-"""
 UPSTREAM, DEVICE, WRONG = "of-upstream-alone/4711", "of-the-scanner~0815", "a-wrong-guess?1234"
 LETTER = b"Subject: one\r\n\r\n1\r\n"
 
@@ -46,7 +28,7 @@ def mailbox(dovecot_server: Dovecot) -> Mailbox:
 
 @pytest.fixture
 def running(mailbox: Mailbox, tmp_path: Path) -> Iterator[Bridge]:
-    config = CONFIG % (hashed(Secret(DEVICE.encode())), mailbox.port, mailbox.user)
+    config = "trace = true\n" + scanner(mailbox, DEVICE.encode(), secret="vault:work") + '[pool]\npark = "off"\n'
     with bridge(tmp_path, config=config) as running:
         yield running
 

@@ -12,7 +12,7 @@ from bridge.names import AccountName
 from bridge.sasl import Credentials
 from bridge.secret import Secret
 from bridge.upstream.connect import Reactor
-from bridge.upstream.imap_connection import Trace
+from bridge.upstream.connection import Trace
 from bridge.upstream.open import Opener
 from bridge.upstream.pool import ConnectionPool
 from tests.upstream.mailserver import DOVECOT, Store

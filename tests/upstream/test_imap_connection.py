@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import Factory, define
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
 
 from bridge.imap.client import ListingRows
@@ -202,15 +201,6 @@ class EndTest(Line):
         self.assertEnded(self.ask(FetchBody(Uid(7)), body=body), "closed the connection")
         self.assertEqual((body.begun, body.octets), (1, 4))
 
-    def test_every_command_in_flight_ends(self) -> None:
-        self.ready()
-        asked = [self.ask(Noop()) for _ in range(5)]
-        self.there.abortConnection()
-        self.network.settle()
-        for running in asked:
-            self.assertEnded(running, "closed the connection")
-        self.assertEnded(self.ask(Noop()), "closed the connection")
-
     def test_a_server_that_says_goodbye_is_quoted(self) -> None:
         self.ready()
         asked = self.ask(Noop())
@@ -247,12 +237,6 @@ class EndTest(Line):
         self.say(b"220 smtp.example.org ESMTP\r\n")
         self.assertEnded(self.greeting, "broke the IMAP protocol")
 
-    def test_closed_before_the_greeting(self) -> None:
-        self.dial()
-        self.there.loseConnection()
-        self.network.settle()
-        self.assertEnded(self.greeting, "closed the connection")
-
     def test_a_challenge_to_a_command_that_has_none(self) -> None:
         self.ready()
         asked = self.ask(Authenticate("PLAIN"))
@@ -276,41 +260,9 @@ class EndTest(Line):
         late.trouble()
         self.assertEqual(body.begun, 0)
 
-    def test_giving_one_command_up_gives_the_connection_up(self) -> None:
-        """The one who waited hears that it was cancelled, not that something went wrong upstream."""
-        self.ready()
-        others: Deferred[Answer] = self.connection.ask(Noop())
-        other, given_up = Running(others), self.connection.ask(Noop())
-        running = Running(given_up)
-        given_up.cancel()
-        self.network.settle()
-        self.assertIsInstance(running.trouble(), CancelledError)
-        self.assertIsInstance(other.trouble(), CancelledError)
-        self.assertIsNotNone(self.here.lost)
-
-    def test_giving_it_up_twice_is_harmless(self) -> None:
-        self.ready()
-        self.connection.abandon()
-        self.connection.abandon()
-        self.network.settle()
-        self.assertIsNotNone(self.here.lost)
-
 
 class SilenceTest(Line):
     """S31: an answer that is silent for 30 s counts as dead, also inside a literal."""
-
-    def test_no_greeting(self) -> None:
-        self.dial()
-        self.network.wait(SILENCE)
-        self.assertEnded(self.greeting, "did not answer for 30 seconds")
-
-    def test_no_answer(self) -> None:
-        self.ready()
-        asked = self.ask(Noop())
-        self.network.wait(SILENCE - 1)
-        self.assertFalse(asked.over)
-        self.network.wait(1)
-        self.assertEnded(asked, "did not answer for 30 seconds")
 
     def test_a_literal_that_never_comes(self) -> None:
         self.ready()
@@ -349,12 +301,6 @@ class SilenceTest(Line):
             self.say(b"* OK still busy\r\n* 1 EXISTS\r\n* 1 FETCH (FLAGS ())\r\n* LIST () NIL x\r\n")
         self.network.wait(3)
         self.assertEnded(asked, "did not answer for 30 seconds")
-
-    def test_nothing_is_due_while_nothing_is_asked(self) -> None:
-        self.ready()
-        self.network.wait(SILENCE * 10)
-        self.assertIsNone(self.connection.ended)
-        self.assertEqual(self.network.getDelayedCalls(), [])
 
 
 class FloodTest(Line):
@@ -422,19 +368,6 @@ class FlowTest(Line):
         self.assertEqual(body.octets, 8)
         self.assertTrue(asked.result().ok)
 
-    def test_the_clock_starts_afresh_when_it_goes_on(self) -> None:
-        self.ready()
-        asked = self.ask(FetchBody(Uid(7)), body=Body())
-        self.say(b"* 1 FETCH (UID 7 BODY[] {8}\r\n")
-        self.network.wait(20)
-        self.connection.pause()
-        self.network.wait(20)
-        self.connection.resume()
-        self.network.wait(SILENCE - 1)
-        self.assertFalse(asked.over)
-        self.network.wait(1)
-        self.assertEnded(asked, "did not answer for 30 seconds")
-
     def test_a_message_that_ends_while_it_is_paused_holds_up_nobody(self) -> None:
         """After a pause one read still arrives, and it may hold the rest of the message."""
         self.ready()
@@ -451,13 +384,6 @@ class FlowTest(Line):
         following = self.ask(Noop())
         self.say(b"A2 OK\r\n")
         self.assertTrue(following.result().ok)
-
-    def test_pausing_what_has_ended_is_harmless(self) -> None:
-        self.ready()
-        self.connection.abandon()
-        self.connection.pause()
-        self.connection.resume()
-        self.assertFalse(self.here.paused)
 
 
 class BodyTest(Line):
@@ -555,36 +481,6 @@ class ClosingTest(Line):
         self.assertIsNotNone(self.here.lost)
         self.assertEqual(self.network.getDelayedCalls(), [])
         self.assertPlayed()
-
-    def test_a_server_that_does_not_answer_the_logout_is_left_after_ten_seconds(self) -> None:
-        self.ready()
-        self.connection.close()
-        self.network.wait(9)
-        self.assertIsNone(self.here.lost)
-        self.network.wait(1)
-        self.assertIsNotNone(self.here.lost)
-
-    def test_a_server_that_hangs_up_instead_of_answering(self) -> None:
-        self.ready()
-        self.connection.close()
-        self.there.loseConnection()
-        self.network.wait(11)
-        self.assertIsNotNone(self.here.lost)
-
-    def test_with_something_under_way_the_end_is_abrupt(self) -> None:
-        self.ready()
-        asked = self.ask(FetchBody(Uid(7)), body=Body())
-        self.connection.close()
-        self.network.settle()
-        self.assertEnded(asked, "given up")
-
-    def test_closing_what_has_ended_is_harmless(self) -> None:
-        self.ready()
-        self.there.loseConnection()
-        self.network.settle()
-        self.connection.close()
-        self.network.wait(11)
-        self.assertIsNotNone(self.here.lost)
 
 
 class InWordsTest(Line):

@@ -1,16 +1,16 @@
 # Twisted gives its assertions and most of its calls no types.
 # mypy: disallow-untyped-calls=False
-"""One connection to a POP3 server: its clock, its pace and its end."""
+"""One connection to a POP3 server: what of its answers goes to whom, and what is not so over IMAP."""
 
 from typing import cast
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import ClientFactory
 
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.names import MessageNumber
-from bridge.pop3.commands import Capa, List, Noop, Quit, Retr, Stat
+from bridge.pop3.commands import Capa, List, Noop, Quit, Retr
 from bridge.upstream import pop3_connection
 from bridge.upstream.pop3_connection import Answer, Pop3Connection
 from tests.upstream.network import Network, NetworkTestCase, Running
@@ -45,22 +45,6 @@ class ConnectionTest(NetworkTestCase):
         self.network.settle()
         return running
 
-    def test_an_answer_that_does_not_come(self) -> None:
-        connection = self.connect("S: +OK\nC-raw: STAT")
-        waiting = self.asked(connection.ask(Stat()))
-        self.network.wait(29)
-        self.assertFalse(waiting.over)
-        self.network.wait(1)
-        self.assertIn("did not answer for 30 seconds", str(waiting.trouble()))
-        self.assertEqual((self.network.open, self.network.getDelayedCalls()), (0, []))
-        self.assertIs(self.asked(connection.ask(Noop())).trouble(), connection.ended)
-
-    def test_nothing_is_timed_where_nothing_is_awaited(self) -> None:
-        connection = self.connect("S: +OK")
-        self.network.wait(3600)
-        self.assertTrue(connection.reusable)
-        connection.abandon()
-
     def test_a_message_that_is_held_up_by_its_reader_is_no_silence(self) -> None:
         connection = self.connect("S: +OK\nC-raw: RETR 1\nS: +OK\nS: text\n--- turn\nS: .")
         taken = Taken()
@@ -74,7 +58,7 @@ class ConnectionTest(NetworkTestCase):
         self.assertTrue(reading.result().status.ok)
         self.assertEqual(taken.octets, b"text\r\n")
 
-    def test_goodbye_is_what_the_owner_reads(self) -> None:
+    def test_what_it_says_unasked_is_its_goodbye(self) -> None:
         connection = self.connect("S: +OK\nS: -ERR Disconnected for inactivity.\n--- close")
         assert connection.ended is not None
         self.assertEqual(connection.ended.detail, "Disconnected for inactivity.")
@@ -85,33 +69,6 @@ class ConnectionTest(NetworkTestCase):
         quitting, behind = connection.ask(Quit()), connection.ask(Noop())
         self.assertTrue(self.asked(quitting).result().status.ok)
         self.assertIsInstance(self.asked(behind).trouble(), UpstreamUnavailable)
-        self.assertEqual(self.network.open, 0)
-
-    def test_closing_says_quit_and_does_not_wait_for_ever(self) -> None:
-        connection = self.connect("S: +OK\nC-raw: QUIT")
-        connection.close()
-        self.network.wait(9)
-        self.assertEqual(self.network.open, 1)
-        self.network.wait(1)
-        self.assertEqual((self.network.open, self.network.getDelayedCalls()), (0, []))
-        self.assertTrue(self.server.over, self.server.left)
-
-    def test_closing_in_the_middle_of_something_is_abrupt(self) -> None:
-        connection = self.connect("S: +OK\nC-raw: STAT")
-        waiting = Running(connection.ask(Stat()))
-        connection.close()
-        self.assertIsInstance(waiting.trouble(), UpstreamUnavailable)
-        self.network.settle()
-        self.assertEqual(self.network.open, 0)
-
-    def test_who_waits_no_longer_gives_it_up(self) -> None:
-        connection = self.connect("S: +OK\nC-raw: STAT")
-        waiting, behind = connection.ask(Stat()), Running(connection.ask(Noop()))
-        running = Running(waiting)
-        waiting.cancel()
-        self.network.settle()
-        self.assertIsInstance(running.trouble(), CancelledError)
-        self.assertIsInstance(behind.trouble(), CancelledError)
         self.assertEqual(self.network.open, 0)
 
     def test_a_list_without_end_is_given_up(self) -> None:

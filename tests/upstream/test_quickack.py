@@ -18,7 +18,7 @@ from bridge.config import Timeouts, Upstream
 from bridge.imap.commands import Noop
 from bridge.imap.quirks import ignore
 from bridge.tls import client_context
-from bridge.upstream import imap_connection, quickack
+from bridge.upstream import connection, quickack
 from bridge.upstream.connect import Reactor, connect
 from bridge.upstream.imap_connection import ImapConnection
 from bridge.upstream.quickack import acknowledge
@@ -92,7 +92,7 @@ class OnARealSocket(TestCase):
             self.assertEqual(await self.after_each_read(security), [1] * ROUNDS, security)
 
     async def test_linux_would_not_do_it_by_itself(self) -> None:
-        with mock.patch.object(imap_connection, "acknowledge"):
+        with mock.patch.object(connection, "acknowledge"):
             for security in ("none", "tls", "starttls"):
                 self.assertEqual((await self.after_each_read(security))[-1], 0, security)
 
