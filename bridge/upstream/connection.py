@@ -28,6 +28,9 @@ def _nothing() -> None:
 class Wire(Shape):
     """The transport's part that is used here."""
 
+    bufferSize: int  # noqa: N815  # Twisted's name
+    """Octets taken from the socket at once. TLS has its own measure."""
+
     def write(self, data: bytes) -> None: ...
 
     def pauseProducing(self) -> None: ...

@@ -46,6 +46,8 @@ __all__ = ["Answer", "Bodies", "Body", "ImapConnection"]
 
 AWAKE = 3.0  # seconds in which a connection that rested has to answer; a new one takes less than 30 of silence
 
+READ_AT_ONCE = 64 * 1024  # octets
+READ_AT_ONCE_OF_MANY = 256 * 1024  # the same while many messages come: the fewer turns, the less each of them costs
 CHATTER_AT_MOST = 1_000_000  # responses of no use between two of use: more than all flags of a large mailbox
 CHALLENGES_AT_MOST = 5  # turns in one authentication: more than any mechanism in use needs
 
@@ -136,6 +138,8 @@ class ImapConnection(Connection):
         tag = self.client.send(command)
         if isinstance(command, commands.Select | commands.Examine):
             self.mailbox = Selected()
+        if bodies is not None:
+            self.transport.bufferSize = READ_AT_ONCE_OF_MANY
         self._asked[tag] = _Asked(command, answer, rows, body, bodies, challenged)
         if self.trace is not None:
             self.trace("c", f"{tag} {command!r}")
@@ -279,6 +283,8 @@ class ImapConnection(Connection):
             self._idle = None
         self._progress()
         self.resume()
+        if asked.bodies is not None:
+            self.transport.bufferSize = READ_AT_ONCE
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
         text = self._cleaned(status.text)

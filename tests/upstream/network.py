@@ -35,6 +35,7 @@ class End:
     """One end of a connection, as a transport for the protocol there."""
 
     disconnecting = False
+    bufferSize = 64 * 1024  # noqa: N815  # Twisted's name
 
     def __init__(self, network: "Network", *, client: bool) -> None:
         self.protocol: Protocol

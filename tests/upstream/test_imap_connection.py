@@ -15,6 +15,7 @@ from bridge.imap.commands import (
     AskStatus,
     Authenticate,
     Command,
+    FetchBodies,
     FetchBody,
     FetchFlags,
     FetchListing,
@@ -28,7 +29,8 @@ from bridge.imap.responses import Fetched
 from bridge.maildrop.errors import UpstreamUnavailable
 from bridge.names import Uid
 from bridge.upstream import imap_answers
-from bridge.upstream.imap_connection import Answer, ImapConnection
+from bridge.upstream.imap_batches import Headers
+from bridge.upstream.imap_connection import READ_AT_ONCE, READ_AT_ONCE_OF_MANY, Answer, ImapConnection
 from tests.upstream.network import End, Network, NetworkTestCase, Running
 from tests.upstream.scripted import Scripted
 
@@ -367,6 +369,15 @@ class FlowTest(Line):
         self.network.settle()
         self.assertEqual(body.octets, 8)
         self.assertTrue(asked.result().ok)
+
+    def test_more_is_taken_from_the_socket_at_once_while_many_messages_come(self) -> None:
+        """And not longer: a message whose reader stalls leaves one such piece in memory."""
+        self.ready()
+        asked = self.ask(FetchBodies(frozenset({7})), bodies=Headers(frozenset({7})))
+        self.assertEqual(self.here.bufferSize, READ_AT_ONCE_OF_MANY)
+        self.say(b"* 1 FETCH (UID 7 BODY[] {4}\r\nmail)\r\nA1 OK\r\n")
+        self.assertTrue(asked.result().ok)
+        self.assertEqual(self.here.bufferSize, READ_AT_ONCE)
 
     def test_a_message_that_ends_while_it_is_paused_holds_up_nobody(self) -> None:
         """After a pause one read still arrives, and it may hold the rest of the message."""
