@@ -1,5 +1,8 @@
 """A thousand tries at once are asked upstream few by few, and nobody is left waiting for ever."""
 
+from collections.abc import Iterator
+
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
@@ -32,24 +35,31 @@ class Ground:
             gate.callback(None)
 
 
-def test_few_tries_on_one_account_are_with_upstream_at_once() -> None:
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    """Nobody is left inside: coroutines that hang would fail another test, whenever they are collected."""
     ground = Ground()
+    yield ground
+    while ground.inside:
+        ground.let_all_go()
+    assert len(ground.crowd) == 0
+
+
+def test_few_tries_on_one_account_are_with_upstream_at_once(ground: Ground) -> None:
     for address in range(50):
         ground.come(network=b"%d" % address)
 
     assert len(ground.inside) == PER_ACCOUNT
 
 
-def test_few_tries_of_one_address_are_with_upstream_at_once() -> None:
-    ground = Ground()
+def test_few_tries_of_one_address_are_with_upstream_at_once(ground: Ground) -> None:
     for account in range(50):
         ground.come(account=str(account))
 
     assert len(ground.inside) == PER_ADDRESS
 
 
-def test_who_waits_gets_in_when_others_leave_and_nothing_is_kept_of_them() -> None:
-    ground = Ground()
+def test_who_waits_gets_in_when_others_leave_and_nothing_is_kept_of_them(ground: Ground) -> None:
     visits = [ground.come() for _ in range(PER_ACCOUNT * 3)]
     while ground.inside:
         ground.let_all_go()
@@ -58,8 +68,7 @@ def test_who_waits_gets_in_when_others_leave_and_nothing_is_kept_of_them() -> No
     assert len(ground.crowd) == 0
 
 
-def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along() -> None:
-    ground = Ground()
+def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along(ground: Ground) -> None:
     visits = [ground.come() for _ in range(PER_ACCOUNT + 2)]
     for visit in (visits[-1], visits[0]):
         visit.addErrback(_cancelled)
@@ -71,8 +80,7 @@ def test_who_leaves_the_queue_or_fails_inside_takes_no_place_along() -> None:
     assert len(ground.crowd) == 0
 
 
-def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
-    ground = Ground()
+def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out(ground: Ground) -> None:
     for _ in range(PER_ADDRESS * 2):
         ground.come(account="hangs")
     before = len(ground.inside)
@@ -81,8 +89,7 @@ def test_one_account_that_hangs_keeps_nobody_else_of_its_address_out() -> None:
     assert len(ground.inside) == before + 1
 
 
-def test_thousands_who_leave_as_soon_as_they_are_let_in_do_so_one_after_the_other() -> None:
-    ground = Ground()
+def test_thousands_who_leave_as_soon_as_they_are_let_in_do_so_one_after_the_other(ground: Ground) -> None:
     first = [ground.come() for _ in range(PER_ACCOUNT)]
     left: list[None] = []
 
