@@ -161,7 +161,7 @@ def _with_sessions(counts: Sequence[int]) -> Iterator[Sequence[str]]:
         ends.callback(upstream.stop)
         upstream.until_accepting("127.0.0.1", port)
         text = CONFIG % {"folder": folder, "port": port}
-        running = ends.enter_context(bridge(Path(folder), config=text))
+        running = ends.enter_context(bridge(Path(folder), config=text, measured=True))
         _poll(running.port, 0)
         empty, open_ones = pss_octets(running.pid), 0
         for count in (min(count, (hard - _SPARE) // 2) for count in counts):  # each needs two of the bridge's files

@@ -125,7 +125,7 @@ class PopbridgeFront(Front):
 
     def _start(self) -> None:
         self._running = contextlib.ExitStack()
-        server: Bridge = self._running.enter_context(bridge(self._directory, config=self._config))
+        server: Bridge = self._running.enter_context(bridge(self._directory, config=self._config, measured=True))
         self.pid = server.pid
         self.door = Door(_HOST, server.tls_port, tls=True) if server.tls_port else Door(_HOST, server.port)
 

@@ -1,5 +1,7 @@
 """The bridge as a user starts it: `twistd -n popbridge …`, a process of its own on free loopback ports.
 
+It is forked with its modules loaded, but where its memory is measured or a command becomes it.
+
 At the end its log is printed, so pytest shows it with a test that failed; a traceback in it is a failure by itself.
 """
 
@@ -14,6 +16,7 @@ from attrs import frozen
 
 from tests.peers.certificates import Certificate
 from tests.peers.child import Child, free_port
+from tests.peers.forked import ForkedChild
 from tests.peers.servers.imap_server import Login
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +45,7 @@ class Bridge:
         self.port = port
         self.tls_port = tls_port
         self._child = child
+        self._forked = isinstance(child, ForkedChild)
         self._killed = False
         self.pid = child.pid
 
@@ -52,6 +56,7 @@ class Bridge:
         return self._child.text()
 
     def memory(self) -> Memory:
+        assert not self._forked, "a forked process shares its memory with others: say measured=True"
         status = _fields(f"/proc/{self.pid}/status")
         return Memory(status["VmRSS"], _fields(f"/proc/{self.pid}/smaps_rollup")["Pss"], status["VmHWM"])
 
@@ -91,6 +96,7 @@ def bridge(
     traceback_expected: bool = False,
     port: int | None = None,
     within: Sequence[str] = (),
+    measured: bool = False,
 ) -> Iterator[Bridge]:
     """A bridge for the time of the block, with its files in the directory. One that ran there before is gone on with.
 
@@ -100,6 +106,7 @@ def bridge(
     config: the text of a popbridge.toml, where {port} and {tls_port} stand for the ports of its listeners.
     port: a mail program knows its mail by the server's address too, so a bridge that is started again keeps it.
     within: a command that becomes the bridge at its end, such as `unshare … --`.
+    measured: all of its memory is its own.
     """
     port = port or free_port()
     tls_port = free_port() if tls or (config and "{tls_port}" in config) else None
@@ -111,12 +118,14 @@ def bridge(
         file = directory / "popbridge.toml"
         file.write_text(config.replace("{port}", str(port)).replace("{tls_port}", str(tls_port)))
         flags = ["--config", str(file)]
-    child = Child(
-        [*within, sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "popbridge", *flags, *arguments],
-        directory / "bridge.log",
-        environment={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
-        folder=directory,
-    )
+    twistd = ["--nodaemon", "--pidfile=", "popbridge", *flags, *arguments]
+    log = directory / "bridge.log"
+    variables = {**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})}
+    if within or measured:
+        program = [*within, sys.executable, "-c", _TWISTD, *twistd]
+        child = Child(program, log, environment=variables, folder=directory)
+    else:
+        child = ForkedChild(_TWISTD, twistd, log, environment=variables, folder=directory)
     server = Bridge(child, port, tls_port)
     try:
         for listening in (port, tls_port):  # one opens after the other

@@ -14,12 +14,25 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from tests.peers.need import need
 
 
 class DidNotStartError(Exception):
     """The program ended or stayed deaf; the text carries its output."""
+
+
+class Process(Protocol):
+    """What a Child needs of its subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | Any: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
 
 
 class Child:
@@ -45,7 +58,7 @@ class Child:
         self.output = output
         self._command = " ".join(map(str, arguments))
         with output.open("ab") as file:
-            self._process = subprocess.Popen(
+            self._process: Process = subprocess.Popen(
                 [*prefix, "--", *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -64,7 +64,7 @@ def test_a_bridge_that_does_not_start_shows_what_it_said(tmp_path: Path) -> None
 
 
 def test_the_memory_shown_is_that_of_the_process(tmp_path: Path, mailbox: Mailbox) -> None:
-    with bridge(tmp_path, upstream=mailbox) as server:
+    with bridge(tmp_path, upstream=mailbox, measured=True) as server:
         start = server.memory()
         assert 10_000_000 < start.pss <= start.rss <= start.peak < 200_000_000
         server.reset_peak()

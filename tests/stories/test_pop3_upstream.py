@@ -185,7 +185,7 @@ def test_a_large_message_takes_no_memory_and_one_that_is_cut_goes_on(tmp_path: P
     mailbox.seed([message])
     with (
         gate(dovecot_server.pop3_port) as door,
-        bridge(tmp_path, upstream=f"pop3://127.0.0.1:{door.port}") as running,
+        bridge(tmp_path, upstream=f"pop3://127.0.0.1:{door.port}", measured=True) as running,
         opened(running.port, mailbox, receive_buffer=1 << 16) as client,
     ):
         running.reset_peak()

@@ -28,7 +28,7 @@ SMALL = b"Subject: small\r\n\r\nhello\r\n"
 @pytest.fixture
 def alone(dovecot_server: Dovecot, tmp_path: Path) -> Iterator[Bridge]:
     """A bridge of the test's own, so that its memory is this test's doing; it has served one message before."""
-    with bridge(tmp_path, upstream=dovecot_server) as running:
+    with bridge(tmp_path, upstream=dovecot_server, measured=True) as running:
         mailbox = dovecot_server.new_mailbox()
         mailbox.seed([SMALL])
         with opened(running.port, mailbox) as client:
@@ -120,7 +120,10 @@ def test_two_hundred_slow_walks_share_what_is_read_ahead(size: int, most: int, t
     """MiB of the whole process at its peak. What is read ahead may be 64 MiB of it (`read_ahead_total`)."""
     sessions, seconds = 200, 15.0
     limits = "service imap {\n process_limit = 500\n}\n"
-    with dovecot(connections=2 * sessions, extra=limits) as server, bridge(tmp_path, upstream=server) as running:
+    with (
+        dovecot(connections=2 * sessions, extra=limits) as server,
+        bridge(tmp_path, upstream=server, measured=True) as running,
+    ):
         mailbox = server.new_mailbox()
         server.drop_into_maildir(
             mailbox.user, [walking(number, size if number > 2 else 1000) for number in range(1, 8)]
@@ -272,7 +275,7 @@ def test_100_megabytes_without_a_line_end(logged_in: bool, alone: Bridge, doveco
 def test_100000_messages_take_little_memory_for_each_session(tmp_path: Path) -> None:
     """Under 5 MB a session, read in full by LIST and UIDL."""
     sessions = 8
-    with dovecot(format="mdbox") as server, bridge(tmp_path, upstream=server) as running:
+    with dovecot(format="mdbox") as server, bridge(tmp_path, upstream=server, measured=True) as running:
         mailbox = server.new_mailbox()
         mailbox.seed([b"Subject: %d\r\n\r\nhello\r\n" % number for number in range(100_000)])
         with opened(running.port, mailbox) as client:  # what is made once is made now
@@ -312,7 +315,7 @@ def test_ipv6_on_both_sides(tmp_path: Path) -> None:
     with dovecot(extra="listen = 127.0.0.1, ::1\n") as server:
         mailbox = server.new_mailbox()
         mailbox.seed([SMALL])
-        with bridge(tmp_path, config=config % (six, both, server.port)) as running:
+        with bridge(tmp_path, config=config % (six, both, server.port), measured=True) as running:
             for host, port in ((running.host, running.port), ("::1", six), ("::1", both), ("127.0.0.1", both)):
                 with Pop3(port, host) as client:
                     assert client.log_in(mailbox).retr(1) == SMALL

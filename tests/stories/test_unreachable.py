@@ -140,7 +140,7 @@ def world(
             entries.append((f"{host}-imaps", f"imaps://{host}:{dovecot_server.tls_port}", ca))
             entries.append((f"{host}-imap+starttls", f"imap+starttls://{host}:{dovecot_server.port}", ca))
         text = LISTENER + "".join(PASSTHROUGH % entry for entry in entries)
-        running = held.enter_context(bridge(tmp_path_factory.mktemp("unreachable"), config=text))
+        running = held.enter_context(bridge(tmp_path_factory.mktemp("unreachable"), config=text, measured=True))
         yield World(running, dovecot_server, plain, bad)
 
 
