@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,6 +60,9 @@ class Forked:
         self.pid = _server().ask(order, files)
         # Its number stays its own until the server is asked how it ended.
         self._ended = os.pidfd_open(self.pid)
+        # Not before nobody can wait any more: one thread may, while another one has seen the end.
+        weakref.finalize(self, os.close, self._ended)
+        self._asking = threading.Lock()
 
     def poll(self) -> int | None:
         try:
@@ -67,13 +71,13 @@ class Forked:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            poll = select.poll()
-            poll.register(self._ended, select.POLLIN)
-            if not poll.poll(None if timeout is None else timeout * 1000):
-                raise subprocess.TimeoutExpired("a forked program", timeout or 0)
-            os.close(self._ended)
-            self.returncode = _server().ask({"ended": self.pid})
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired("a forked program", timeout or 0)
+        with self._asking:
+            if self.returncode is None:
+                self.returncode = _server().ask({"ended": self.pid})
         return self.returncode
 
     def terminate(self) -> None:

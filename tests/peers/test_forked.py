@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.peers.child import alive, family
-from tests.peers.forked import ForkedChild
+from tests.peers.forked import Forked, ForkedChild
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SAYS = """
@@ -69,3 +70,16 @@ def test_none_outlives_the_test_run(tmp_path: Path) -> None:
     deadline = time.monotonic() + 30
     while family(int(run.stdout)):
         assert time.monotonic() < deadline
+
+
+def test_whoever_waits_in_another_thread_hears_the_same_end(tmp_path: Path) -> None:
+    """One thread may look after a program, and another end it."""
+    files = [0, 1, 2]
+    for _ in range(20):
+        program = Forked("import signal; signal.pause()", [], {}, tmp_path, files)
+        with ThreadPoolExecutor() as threads:
+            waiting = [threads.submit(program.wait, 30) for _ in range(3)]
+            program.terminate()
+
+        assert {wait.result() for wait in waiting} == {-signal.SIGTERM}
+        assert program.wait() == -signal.SIGTERM
