@@ -5,6 +5,7 @@ the disk; what waits meanwhile is written together, with one fsync.
 """
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -43,7 +44,7 @@ Told = list[tuple[Asked, object]]
 """Each with its answer, or with the exception that is its failure."""
 
 
-class _Queue:
+class _Queue(ABC):
     """A thread, from the first question to `close`."""
 
     together = 1
@@ -74,8 +75,9 @@ class _Queue:
         self._closed.addCallback(lambda _: answer.callback(None))
         return answer
 
+    @abstractmethod
     def carry_out(self, asked: list[Asked]) -> Told:
-        raise NotImplementedError  # the reader and the writer each do it in their own way
+        """The reader and the writer each do it in their own way."""
 
     def _run(self) -> None:
         last = False
