@@ -23,6 +23,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from bridge.tls.connection import Connection
+
 _Judge = Callable[[X509, int, int, bool], str | None]
 """(certificate, OpenSSL's error, depth, OpenSSL's verdict) to why it is refused, or None."""
 
@@ -83,7 +85,7 @@ class _Client:
         self._server_name = None if _is_address(hostname) else hostname.encode("ascii")  # RFC 6066, section 3
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
+        connection = Connection(self._context, None)
         protocol = ref(tlsProtocol)  # the protocol holds the connection, which holds the callback
         if self._server_name is not None:
             connection.set_tlsext_host_name(self._server_name)

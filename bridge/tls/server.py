@@ -16,6 +16,8 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from bridge.tls.connection import Connection
+
 # Forward secrecy and authenticated encryption only (RFC 9325, section 4.2). Twisted's own list still holds RSA key
 # exchange and CBC, which scanners report (ROBOT, LUCKY13); TLS 1.3's suites are always among OpenSSL's.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -43,7 +45,7 @@ class ServerContext:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002  # the interface's
         self.refresh()
-        return SSL.Connection(self._context, None)
+        return Connection(self._context, None)
 
     def refresh(self) -> None:
         """Two `stat` calls when nothing changed."""

@@ -242,9 +242,11 @@ class TlsClient(Client):
             self._tls.send(octets[start : start + 16_000])
             self._flush()
 
-    def farewell(self) -> None:
-        """close_notify, and the connection closed."""
+    def farewell(self, last: bytes = b"") -> None:
+        """The last words and close_notify, in one segment."""
         assert self._tls is not None
+        if last:
+            self._tls.send(last)
         self._tls.shutdown()
         self._flush()
 

@@ -63,6 +63,18 @@ def test_after_stls_the_same_session_goes_on_encrypted() -> None:
     stage.nothing_left()
 
 
+def test_a_quit_with_the_good_bye_of_tls_right_behind_it_is_carried_out() -> None:
+    stage = Stage(*THREE, tls=True)
+    client = upgraded(stage)
+    client.say(LOGIN + b"DELE 1\r\n")
+    client.farewell(b"QUIT\r\n")
+    client.settle()
+
+    assert client.heard.endswith(b"+OK 1 message deleted, goodbye\r\n")
+    assert len(stage.upstream.messages) == 2
+    stage.nothing_left()
+
+
 def test_input_behind_stls_ends_the_connection_and_is_never_believed() -> None:
     """Also when the command behind it came with STLS in one segment (fault 22)."""
     stage = Stage(HELLO, tls=True)
