@@ -63,11 +63,12 @@ def _never(_source: int, _uid: int, /) -> bool:
 def merge(parts: Sequence[Part], used: int, is_copy: IsCopy = _never) -> Merged:
     """`used`: the highest number that this viewer's messages of the account have had, in whichever source.
 
-    First what was listed before its source was one of several, in the order of the sources. Then what is new, by date
-    of arrival, then by source, then by UID.
+    First what was listed while its source was the only one, in the order of the sources: of those that had been one of
+    several before, whose mail was listed behind the others' already, and then of those that had not. Then what is new,
+    by date of arrival, then by source, then by UID.
     """
     numbers = [part.ranked.numbers[:] for part in parts]
-    for part, had in zip(parts, numbers, strict=True):
+    for part, had in sorted(zip(parts, numbers, strict=True), key=lambda each: not each[1]):
         alone = len(part.ranked.ranks) - len(part.ranked.new) - len(had)
         had.extend(range(used + 1, used + 1 + alone))
         used += alone

@@ -153,6 +153,16 @@ def test_what_comes_into_sight_later_comes_last_and_what_was_listed_before_comes
     assert login.sees(a, b) == [("b", 1), ("a", 2), ("a", 1)]
 
 
+def test_what_was_listed_without_the_other_source_stays_before_what_that_one_has_new() -> None:
+    a, c, login = mailbox("a"), mailbox("c", 0), Login()
+    login.sees_alone(a)
+    assert login.sees(a, c) == [("c", 1)]
+    a.arrives(0)
+    c.arrives(0)
+    assert login.sees_alone(c) == [("c", 1), ("c", 2)]
+    assert login.sees(a, c) == [("c", 1), ("c", 2), ("a", 1)]
+
+
 def test_nothing_is_stored_where_nothing_is_new() -> None:
     a, b, login = mailbox("a", 1, 3), mailbox("b", 2), Login()
     login.sees(a, b)
@@ -189,13 +199,18 @@ def test_after_a_renumbering_ranks_keep_their_places() -> None:
 
 
 class AppendOnly(RuleBasedStateMachine):
-    """`history`: every message in the order in which it was first listed; the maildrop is what is left of it."""
+    """`history`: every message in the order in which it was first listed; the maildrop is what is left of it.
+
+    `alone`: of a source that was one of several, what was listed since without the others: its place among theirs comes
+    when it is one of several again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.mailboxes = [Mailbox(name) for name in "abc"]
         self.login = Login()
         self.history: list[Message] = []
+        self.alone: dict[str, list[Message]] = {mailbox.name: [] for mailbox in self.mailboxes}
         self.by_uid: set[str] = set()
         """Sources that were shown alone, and have no ranks."""
 
@@ -226,13 +241,17 @@ class AppendOnly(RuleBasedStateMachine):
     def _alone(self, one: Mailbox, visible: dict[Message, int]) -> None:
         shown = self.login.sees_alone(one)
         if any(name == one.name for name, _ in self.history):
-            self.history += sorted(set(visible) - set(self.history))
-            assert shown == [message for message in self.history if message in visible]
+            alone = self.alone[one.name]
+            alone += sorted(set(visible) - {*self.history, *alone})
+            assert shown == [message for message in self.history + alone if message in visible]
         else:
             self.by_uid.add(one.name)
             assert shown == sorted(visible)
 
     def _together(self, chosen: list[Mailbox], visible: dict[Message, int]) -> None:
+        for each in chosen:
+            self.history += self.alone[each.name]
+            self.alone[each.name] = []
         for each in chosen:
             if each.name in self.by_uid:
                 self.history += sorted(message for message in visible if message[0] == each.name)
