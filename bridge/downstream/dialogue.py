@@ -48,7 +48,8 @@ class StartTls:
     reply: bytes
 
 
-Answer = bytes | Iterator[bytes] | StartTls | Coroutine[Any, Any, "bytes | Cut"]
+InParts = Iterator[bytes] | StartTls | Coroutine[Any, Any, "bytes | Cut"]
+Answer = bytes | InParts
 
 
 @frozen
@@ -111,16 +112,18 @@ class Dialogue:
 
     def answer(self, request: Request) -> Answer:
         try:
+            if self._retrieval is not None:
+                match request:
+                    case commands.Retr(number):
+                        return self._retrieval.retrieve(number)
+                    case commands.Top(number, lines):
+                        return self._retrieval.top(number, lines)
             return self._answer(request)
         except Trouble as trouble:
             return refused(trouble)
 
     def _answer(self, request: Request) -> Answer:
         match request:
-            case commands.Retr(number) if self._retrieval is not None:
-                return self._retrieval.retrieve(number)
-            case commands.Top(number, lines) if self._retrieval is not None:
-                return self._retrieval.top(number, lines)
             case Refused(text, code, fatal):
                 self._exchange = None
                 self._after_challenge = b""

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from bridge.config import Limits, Timeouts
 from bridge.downstream.address import host_of, is_loopback
 from bridge.downstream.at_once import Over, begin
-from bridge.downstream.dialogue import Answer, Dialogue, Rules, StartTls
+from bridge.downstream.dialogue import Dialogue, InParts, Rules, StartTls
 from bridge.downstream.login import Logins
 from bridge.downstream.outflow import Accepted, Layer, Outflow
 from bridge.downstream.pace import Pace
@@ -227,7 +227,14 @@ class Session(Protocol):
                 self._spoke = True
                 if self._house.trace:
                     self._trace("C", repr(request))
-                self._take(self._dialogue.answer(request), replies)
+                answer = self._dialogue.answer(request)
+                if isinstance(answer, bytes):
+                    replies.append(answer)
+                    self._joined += len(answer)
+                    if len(replies) >= REPLIES_AT_ONCE or self._joined >= OCTETS_AT_ONCE:
+                        self._flush(replies)
+                else:
+                    self._take(answer, replies)
                 if clock.seconds() > until:
                     self._resting = clock.callLater(0, self._rested)
         except ProtocolViolation as violation:
@@ -253,13 +260,8 @@ class Session(Protocol):
         self._resting = None
         self._proceed()
 
-    def _take(self, answer: Answer, replies: list[bytes]) -> None:
+    def _take(self, answer: InParts, replies: list[bytes]) -> None:
         match answer:
-            case bytes():
-                replies.append(answer)
-                self._joined += len(answer)
-                if len(replies) >= REPLIES_AT_ONCE or self._joined >= OCTETS_AT_ONCE:
-                    self._flush(replies)
             case StartTls(reply):
                 self._server.start_tls()
                 self._flush([*replies, reply])

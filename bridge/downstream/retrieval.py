@@ -11,7 +11,6 @@ from bridge.downstream.refusals import refused
 from bridge.events import Emit, UpstreamLost
 from bridge.maildrop.errors import MailboxReplaced, MessageGone, RetrievalRefused, Trouble
 from bridge.maildrop.readahead import Way
-from bridge.maildrop.source import Held
 from bridge.names import MessageNumber, SessionId
 from bridge.pop3.commands import Quit, Retr, Top
 from bridge.pop3.replies import ok
@@ -88,18 +87,15 @@ class Retrieval:
         held = self._visit.read_ahead(number, way, said)
         if held is None:
             return self._top(number, lines, whole=whole)
-        top = self._top_of(held, lines, whole=whole)
-        if top is None:
+        if not whole:
+            top = top_of_message(held.octets, lines, self._nul, whole=held.whole)
+        else:
+            top = whole_message(held.octets, self._nul) if held.whole else None
+        if top is None:  # what is held is too little
             return self._top(number, lines, whole=whole)
         message, octets = top
         self._topped(number, octets, whole=whole)
         return b"+OK top of the message\r\n%b" % message
-
-    def _top_of(self, held: Held, lines: int, *, whole: bool) -> tuple[bytes, int] | None:
-        """None where what is held is too little."""
-        if not whole:
-            return top_of_message(held.octets, lines, self._nul, whole=held.whole)
-        return whole_message(held.octets, self._nul) if held.whole else None
 
     async def _retrieve(self, number: MessageNumber, size: int) -> "bytes | Cut":
         delivery = Delivery(self._line, ok(f"{size} octets"), MessageOctets(nul=self._nul))

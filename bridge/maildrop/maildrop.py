@@ -69,7 +69,7 @@ class Maildrop:
         """The same, or None of a number that names no message, or a deleted one."""
         if not 0 < number <= len(self._uids) or self._marked[number - 1]:
             return None
-        return self._listed_size(number - 1)
+        return self._listing.sizes[number - 1] if self._uids is self._listing.uids else self._listed_size(number - 1)
 
     def uid(self, number: MessageNumber, *, marked: bool = False) -> Uid:
         """`marked`: also of one that is deleted."""

@@ -88,23 +88,25 @@ class Walk:
 
         `here`: it is held or on its way. `room`: octets that may be asked for now.
         """
-        forget = self._arrive(number, way, here=here)
-        if self._octets > self._low:
-            return NOTHING if not forget else Step(forget=forget)
-        return self._asked(forget, room(), pipelined)
+        forget: Sequence[MessageNumber] = ()
+        if here and self._direction and way is self._way and number == next(iter(self._ahead), None):
+            self._octets -= self._ahead.pop(number)  # as it goes nearly always
+            self._last = number
+        else:
+            forget = self._arrive(number, way, here=here)
+        ask = self._asked(room(), pipelined) if self._octets <= self._low else None
+        return Step(ask or {}, forget) if ask or forget else NOTHING
 
-    def _asked(
-        self, forget: Sequence[MessageNumber], room: int, pipelined: Callable[[], Iterable[MessageNumber]]
-    ) -> Step:
+    def _asked(self, room: int, pipelined: Callable[[], Iterable[MessageNumber]]) -> Mapping[MessageNumber, int]:
         ask: dict[MessageNumber, int] = {}
         if room and self._octets <= room:
-            room -= self._choose(ask, pipelined(), room, room)
-            if self._direction and self._octets * 2 <= self._window:
-                self._guess(ask, room)
+            said = self._choose(ask, pipelined(), room, room)
+            if self._direction and said < self._window:
+                self._guess(ask, self._window - said, room - said)
             # Not at each step, where the messages are small or there are no more: whoever pipelines thousands of
             # commands would have them looked at each time.
             self._low = min(self._window, self._octets) // 2
-        return Step(ask, forget)
+        return ask
 
     def _arrive(self, number: MessageNumber, way: Way, *, here: bool) -> Sequence[MessageNumber]:
         direction = number - self._last
@@ -132,17 +134,14 @@ class Walk:
 
     def _pass(self, number: MessageNumber) -> Sequence[MessageNumber]:
         """Up to this one, which is read now, everything is behind the client."""
-        if next(iter(self._ahead), None) == number:
-            self._octets -= self._ahead.pop(number)
-            return ()
         passed = tuple(takewhile(lambda one: one != number, self._ahead))
         for one in (*passed, number):
             self._octets -= self._ahead.pop(one, 0)
         return passed
 
-    def _guess(self, ask: dict[MessageNumber, int], room: int) -> None:
+    def _guess(self, ask: dict[MessageNumber, int], octets: int, room: int) -> None:
         numbers = count(self._edge + self._direction, self._direction)
-        if self._choose(ask, map(MessageNumber, numbers), self._window, room):
+        if self._choose(ask, map(MessageNumber, numbers), octets, room):
             self._window = min(2 * self._window, LARGEST_WINDOW)
 
     def _choose(self, ask: dict[MessageNumber, int], numbers: Iterable[MessageNumber], octets: int, room: int) -> int:

@@ -5,8 +5,10 @@ is the whole of pipelining: replies go out in the order of the commands, and wha
 the very next one. `LEGAL` is the rule about states; everything else that is refused here is in `_refusal`.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import islice
 
 from attrs import frozen
 
@@ -66,6 +68,9 @@ CLEAR_MECHANISMS = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 
 LANGUAGES = (b"i-default English", b"en English")
 """What a bare LANG lists (RFC 6856, section 3); there is one language, under both of its names."""
+
+LOOKED_AT_MOST = 1000
+"""Commands that are kept as they were understood when somebody looked ahead; those behind them are understood twice."""
 
 _LANGUAGE_TAGS = frozenset({"i-default", "en", "*"})
 _LOGIN_VERBS = (b"USER", b"PASS", b"AUTH")
@@ -135,6 +140,7 @@ class Server:
         self._bad_in_a_row = 0
         self._response_expected = False
         self._lines = Lines()
+        self._looked_at: deque[Command] = deque()  # what the first of the lines say, plain commands all
 
     @property
     def buffered(self) -> int:
@@ -162,7 +168,8 @@ class Server:
 
         To be asked only when the request before was answered. A line that is too long is a ProtocolViolation.
         """
-        line = self._lines.take(self._limit())
+        plain = self.state is State.TRANSACTION and not self._response_expected
+        line = self._lines.take(self._line_limit if plain else self._limit())
         if line is None:
             return None
         if self._lines.bare_line_feeds:
@@ -174,8 +181,13 @@ class Server:
 
     def pipelined(self) -> Iterator[Command]:
         """What the client has said behind the command that is being answered, up to what is no command; untouched."""
-        for line in self._lines.waiting():
-            command = parse_plain(line) or parse(line)
+        looked_at = self._looked_at
+        yield from tuple(looked_at)
+        for place, line in enumerate(islice(self._lines.waiting(), len(looked_at), None), len(looked_at)):
+            plain = parse_plain(line)
+            if plain is not None and place == len(looked_at) < LOOKED_AT_MOST:
+                looked_at.append(plain)
+            command = plain or parse(line)
             if isinstance(command, Malformed):
                 return
             yield command
@@ -234,7 +246,9 @@ class Server:
         return self._malformed("the response is not base64") if octets is None else SaslResponse(octets)
 
     def _request(self, line: bytes) -> Request:
-        if self.state is State.TRANSACTION and (plain := parse_plain(line)) is not None:
+        if self.state is State.TRANSACTION and (
+            plain := self._looked_at.popleft() if self._looked_at else parse_plain(line)
+        ):
             self._bad_in_a_row = 0
             return plain
         command = parse(line)
@@ -293,6 +307,7 @@ class Server:
             case Quit():
                 self.state = State.UPDATE
                 self._lines.clear()
+                self._looked_at.clear()
             case Utf8() if self.state is State.TRANSACTION:
                 self.tolerated.add("utf8-after-login")
             case _:

@@ -20,6 +20,7 @@ from bridge.pop3.replies import TERMINATOR
 
 _count: Callable[[bytes, bytes], int] = stringzilla.count
 _find: Callable[[bytes, bytes], int] = stringzilla.find
+_View = stringzilla.Str
 
 _CRLF = b"\r\n"
 _HEADER_END = b"\n\r\n"
@@ -32,14 +33,20 @@ def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
 
     The same as `MessageOctets` makes of it.
     """
-    if nul is not None and b"\0" in octets:
-        octets = octets.replace(b"\0", nul)
     if _count(octets, b"\n") != _count(octets, _CRLF):
         octets = _with_crlf(octets)
     if octets and not octets.endswith(b"\n"):
         octets += _CRLF
+    return _whole(octets, nul)
+
+
+def _whole(octets: bytes, nul: bytes | None) -> tuple[bytes, int]:
+    """Every line ends in CRLF."""
+    if nul is not None and b"\0" in octets:
+        octets = octets.replace(b"\0", nul)
     size = len(octets)
-    octets = _stuffed(octets)
+    if _find(octets, _DOT_LINE) >= 0:
+        octets = octets.replace(_DOT_LINE, b"\n..")
     if octets.startswith(b"."):
         octets = b"." + octets
     return octets + TERMINATOR, size
@@ -47,15 +54,16 @@ def whole_message(octets: bytes, nul: bytes | None = None) -> tuple[bytes, int]:
 
 def top_of_message(octets: bytes, lines: int, nul: bytes | None = None, *, whole: bool) -> tuple[bytes, int] | None:
     """The same for TOP, from a message or (not `whole`) its beginning; None where that is too little."""
-    end = octets.find(_HEADER_END) + len(_HEADER_END)
-    plain = end >= len(_HEADER_END) and octets.find(b"\n\n", 0, end) < 0 and octets[:1] not in b"\r\n"
-    if plain:  # as nearly every message is: a header, its end in CRLF
-        for _ in range(lines):
-            end = octets.find(b"\n", end) + 1
-            if not end:
-                break
-        if end:
-            return whole_message(octets[:end], nul)
+    end = _find(octets, _HEADER_END)
+    if end >= 0 and octets[:1] not in b"\r\n":  # a header of a line at least, as nearly every message has
+        end += len(_HEADER_END)
+        if lines:
+            behind = _View(octets)[end:].split(b"\n", lines)
+            end = len(octets) - len(behind[lines]) if len(behind) > lines else 0
+        top = octets[:end]
+        # Where every LF is a CRLF's, no line before is empty to those who take LF alone for a line's end.
+        if end and _count(top, b"\n") == _count(top, _CRLF):
+            return _whole(top, nul)
     message = MessageOctets(lines=lines, nul=nul)
     begun = message.feed(octets)
     return (begun + message.end(), message.octets) if whole or message.complete else None

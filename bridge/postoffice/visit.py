@@ -52,6 +52,7 @@ class Visit:
     _sizes: dict[int, int] = field(factory=dict)
     _read: set[int] = field(factory=set)
     _longest_top: int = 0
+    _part: int = part_for(0)
     _next: Mapping[MessageNumber, int] = field(factory=dict)
     _walk: Walk = field(init=False)
     _marks: bool = field(init=False)
@@ -79,9 +80,13 @@ class Visit:
     def read_ahead(
         self, number: MessageNumber, way: Way, pipelined: Callable[[], Iterable[MessageNumber]]
     ) -> Held | None:
-        """This message, which is read now, if it was read ahead; and what comes next is asked for, behind it."""
-        uid, ahead = self.maildrop.uid(number), self.source.ahead
-        held = prefaced(ahead.take(uid), self._preface)
+        """This message, which is there and is read now, if it was read ahead; and what comes next is asked for, behind
+        it.
+        """
+        uid, ahead = self.maildrop.uid(number, marked=True), self.source.ahead
+        held = ahead.take(uid)
+        if self._preface:
+            held = prefaced(held, self._preface)
         here = held is not None or ahead.awaits(uid)
         step = self._walk.step(number, way, here=here, room=ahead.room, pipelined=pipelined)
         if step is NOTHING:
@@ -118,8 +123,9 @@ class Visit:
     def _ask_ahead(self, way: Way) -> None:
         asked, self._next = self._next, {}
         if asked:
-            part = part_for(self._longest_top) if way is Way.TOPS else None
-            self.source.ahead.ask({self._uid(number): cost for number, cost in asked.items()}, part)
+            part = self._part if way is Way.TOPS else None
+            uid = self.maildrop.uid
+            self.source.ahead.ask({uid(number, marked=True): cost for number, cost in asked.items()}, part)
 
     def _uid(self, number: MessageNumber) -> Uid:
         """Also of a message that was deleted since it was read ahead."""
@@ -127,11 +133,12 @@ class Visit:
 
     def _cost(self, number: MessageNumber, way: Way) -> int | None:
         size = self.maildrop.readable(number)
-        return min(size, part_for(self._longest_top)) if way is Way.TOPS and size is not None else size
+        return self._part if way is Way.TOPS and size is not None and size > self._part else size
 
     def topped(self, octets: int) -> None:
         """A top of so many octets went out."""
-        self._longest_top = max(self._longest_top, octets)
+        if octets > self._longest_top:
+            self._longest_top, self._part = octets, part_for(octets)
 
     def delivered(self, number: MessageNumber, octets: int, *, by_top: bool) -> None:
         """The whole message went out in so many octets, before dot-stuffing."""

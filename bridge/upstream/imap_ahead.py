@@ -30,9 +30,10 @@ class ImapAhead:
         self._octets = 0  # of these
         self._waiting: dict[int, int] = {}  # of the window on its way: UIDs and what each may take
         self._expected = 0  # octets of these
+        self._unwanted: set[int] = set()  # of the same window: forgotten, and on their way all the same
         self._given = 0  # octets of what was read last: a slow client has not taken them yet
         self._counted = 0  # octets that the budget knows of
-        self._window = False
+        self._windows = 0  # so many so far
         self._part: int | None = None
         self._told = (Selected(), 0)  # where these came from, and how often it had told that messages went
         self._arriving: list[bytes] | None = None
@@ -40,19 +41,19 @@ class ImapAhead:
         self._waited_for = 0
 
     def room(self) -> int:
-        return 0 if self._window else self._budget.share(self._octets)
+        return 0 if self._waiting or self._unwanted else self._budget.share(self._octets)
 
     def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
         connection = self._connection()
-        if connection is None or self._window or not uids:
+        if connection is None or self._waiting or self._unwanted or not uids:
             return
         now = next(batches(uids))
         self._waiting = {uid: cost for uid, cost in uids.items() if uid in now}
         self._expected = sum(self._waiting.values())
-        self._window, self._part = True, part
+        self._windows, self._part = self._windows + 1, part
         self._check()
         self._count()
-        connection.ask(FetchBodies(now, part), bodies=self).addBoth(self._window_ends)
+        connection.ask(FetchBodies(now, part), bodies=self).addBoth(self._window_ends, self._windows)
 
     def awaits(self, uid: Uid) -> bool:
         self._check()
@@ -80,7 +81,9 @@ class ImapAhead:
         for uid in uids:
             held = self._held.pop(uid, None)
             self._octets -= len(held.octets) if held is not None else 0
-            self._expected -= self._waiting.pop(uid, 0)
+            if uid in self._waiting:
+                self._expected -= self._waiting.pop(uid)
+                self._unwanted.add(uid)
         self._count()
 
     def drop(self) -> None:
@@ -95,6 +98,9 @@ class ImapAhead:
         for uid, octets in bodies:
             self._hold(uid, octets)
         self._count()
+
+    def caught_up(self) -> None:
+        """Whoever waits goes on now and not as soon as it could: more is here, and the next window may be asked for."""
         self._tell()
 
     def begin(self, size: int, _flow: Flow) -> None:
@@ -112,6 +118,7 @@ class ImapAhead:
     def _hold(self, uid: Uid, octets: bytes) -> None:
         cost = self._waiting.pop(uid, None)
         if cost is None:
+            self._unwanted.discard(uid)
             return
         self._expected -= cost
         # Nothing where something is listed, or a letter of the server's, is how some say that they cannot read it: let
@@ -120,10 +127,13 @@ class ImapAhead:
             self._held[uid] = Held(octets, whole=self._part is None or cost <= len(octets) < self._part)
             self._octets += len(octets)
 
-    def _window_ends(self, _: object) -> None:
+    def _window_ends(self, _: object, window: int) -> None:
+        if window != self._windows:  # all of it had come, and the next one was asked for before the server said so
+            return
         self._waiting.clear()
+        self._unwanted.clear()
         self._expected = 0
-        self._window, self._arriving = False, None
+        self._arriving = None
         self._count()
         self._tell()
 

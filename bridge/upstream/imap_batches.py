@@ -68,6 +68,9 @@ class Headers:
             if uid in self.wanted:
                 self.by_uid[uid] = octets[: self.most]
 
+    def caught_up(self) -> None:
+        """Nobody waits for a part of them."""
+
 
 async def fetched(
     connection: ImapConnection,

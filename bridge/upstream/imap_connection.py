@@ -68,6 +68,9 @@ class Bodies(Body, Shape):
 
     def came(self, bodies: "list[tuple[Uid, bytes]]") -> None: ...
 
+    def caught_up(self) -> None:
+        """All that was read from the socket at once has been given: what waits for it may go on."""
+
 
 @define(eq=False)
 class _Asked:
@@ -111,6 +114,7 @@ class ImapConnection(Connection):
         self._body: Body | None = None
         self._bodies: Bodies | None = None  # the same, where it is one of many
         self._body_uid: Uid | None = None
+        self._behind: Bodies | None = None  # who was given something, and does not know whether that was all
         self._leaving = False  # it has said BYE
         self._resting = False
         self._idle: Tag | None = None
@@ -193,6 +197,9 @@ class ImapConnection(Connection):
         self.heard_at = self._clock.seconds()
         self._believe()
         super().dataReceived(octets)
+        if self._behind is not None:
+            behind, self._behind = self._behind, None
+            behind.caught_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.client.end_of_stream()
@@ -212,6 +219,7 @@ class ImapConnection(Connection):
                 taker = self._asked[tag].bodies
                 if taker is not None:
                     taker.came(bodies)
+                    self._behind = taker
                 self._progress()
             case BodyOctets(octets):
                 if self._body is not None:
@@ -283,7 +291,7 @@ class ImapConnection(Connection):
             self._idle = None
         self._progress()
         self.resume()
-        if asked.bodies is not None:
+        if asked.bodies is not None and not any(other.bodies for other in self._asked.values()):
             self.transport.bufferSize = READ_AT_ONCE
         if isinstance(asked.command, commands.Logout):
             self.transport.loseConnection()
@@ -319,6 +327,7 @@ class ImapConnection(Connection):
     def _body_ends(self, uid: Uid | None) -> None:
         if self._bodies is not None:
             self._bodies.end(uid)
+            self._behind = self._bodies
         self._body = self._bodies = None
         if self._body_uid is not None and uid is not None and uid != self._body_uid:
             raise ProtocolViolation(f"the message sent as UID {self._body_uid} was UID {uid}")

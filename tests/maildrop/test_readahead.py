@@ -175,6 +175,15 @@ def test_a_pipelined_walk_is_guessed_further_than_it_is_said() -> None:
     assert list(step.ask)[:3] == [4, 5, 6]
 
 
+def test_windows_double_for_a_pipelined_walk_too() -> None:
+    """Ten commands are always under way."""
+    client = Client([1000] * 5000)
+    asked = [len(client.reads(number, *range(number + 1, number + 11)).ask) for number in range(1, 2000)]
+    windows = [count for count in asked if count]
+    assert windows[:3] == [10, 131, 262]
+    assert max(windows) >= 1000 > sum(count < 100 for count in windows) * 20
+
+
 def test_whoever_goes_elsewhere_has_what_was_held_forgotten() -> None:
     client = Client([1000] * 500)
     client.reads(1)

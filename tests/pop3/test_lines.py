@@ -99,6 +99,19 @@ def test_a_hundred_megabytes_without_an_end_cost_no_memory() -> None:
     assert peak < 1_000_000
 
 
+def test_nothing_stays_of_lines_that_were_taken() -> None:
+    """Thousands of sessions wait for the next command for minutes."""
+    lines = Lines()
+    tracemalloc.start()
+    try:
+        lines.receive(b"NOOP\r\n" * 10_000)
+        taken(lines)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 1000
+
+
 def test_half_a_million_empty_lines_in_one_piece_take_linear_time() -> None:
     def seconds(count: int) -> float:
         lines = Lines()

@@ -1,6 +1,7 @@
 """The server's half of the conversation: order, legality, announcements, and bounded patience."""
 
 from base64 import b64encode
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -527,6 +528,28 @@ def test_what_was_said_behind_the_command_that_is_answered_can_be_seen_and_is_an
     assert it.tolerated == set(), "a look is no answer"
     assert all_requests(it) == said_behind
     assert list(it.pipelined()) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"RETR 1\r\n", b"top 2 3\r\n", b"TOP 2 3\n", b"DELE x\r\n", b"NOOP\r\n", b"LIST 4\r\n", b"QUIT\r\n"]
+        ),
+        max_size=12,
+    ),
+    st.sets(st.integers(0, 12)),
+    st.integers(0, 12),
+)
+def test_a_look_changes_no_answer(lines: list[bytes], looks: set[int], at_most: int) -> None:
+    looked, blind = in_state(State.TRANSACTION), in_state(State.TRANSACTION)
+    for place, line in enumerate(lines):
+        for it in (looked, blind):
+            it.receive(line)
+        if place in looks:
+            list(islice(looked.pipelined(), at_most))
+            assert looked.next_request() == blind.next_request()
+    assert all_requests(looked) == all_requests(blind)
+    assert looked.tolerated == blind.tolerated
 
 
 def test_half_a_line_is_not_said_yet_and_what_is_no_command_ends_the_look() -> None:

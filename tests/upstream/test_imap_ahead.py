@@ -79,6 +79,39 @@ class WindowTest(Ahead):
             self.assertIsNone(self.take(session, 3))
             self.assertAllAccountedFor(session)
 
+    def test_the_next_window_is_asked_for_when_all_of_this_one_is_here_though_the_server_has_not_said_so(self) -> None:
+        """Dovecot keeps the tagged reply until it has answered what was asked behind."""
+        session = self.opened()
+        kept = self.withheld(session)
+        session.ask_ahead(1, 2)
+        end = kept[0].rindex(b"\r\n", 0, -2) + 2
+        self.give(session, kept[0][: end - 10])
+        self.assertEqual(session.source.ahead.room(), 0)
+        self.give(session, kept[0][end - 10 : end])
+        self.assertGreater(session.source.ahead.room(), 0)
+        session.ask_ahead(3, 4)
+        self.give(session, kept[0][end:])
+        self.assertTrue(session.source.ahead.awaits(Uid(3)), "the end of the first window is not the second's")
+        self.give(session, kept[1])
+        self.assertEqual([self.take(session, uid) for uid in (1, 2, 3, 4)], list(map(held, FOUR)))
+        self.assertAllAccountedFor(session)
+
+    def test_what_was_forgotten_is_on_its_way_all_the_same(self) -> None:
+        session = self.opened()
+        kept = self.withheld(session)
+        session.ask_ahead(1, 2, 3)
+        session.source.ahead.forget([Uid(1), Uid(2), Uid(3)])
+        self.assertEqual(session.source.ahead.room(), 0)
+        session.ask_ahead(4)
+        self.assertEqual(self.asked(session), ["1:3"])
+        end = kept[0].rindex(b"\r\n", 0, -2) + 2
+        self.give(session, kept[0][:end])
+        session.ask_ahead(4)
+        self.assertEqual(self.asked(session), ["1:3", "4"])
+        self.give(session, kept[0][end:] + kept[1])
+        self.assertEqual(self.take(session, 4), held(FOUR[3]))
+        self.assertAllAccountedFor(session)
+
     def test_one_window_is_on_its_way_and_no_other(self) -> None:
         session = self.opened()
         kept = self.withheld(session)
