@@ -4,6 +4,7 @@
 other. A server that is not installed skips the test with the line that installs it, and fails it on CI.
 """
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,11 @@ from tests.peers.servers.dovecot import Dovecot, dovecot
 from tests.peers.servers.hoodiecrow import Hoodiecrow, hoodiecrow
 from tests.peers.servers.imap_server import ImapServer, Mailbox, ManyUsersServer
 from tests.peers.servers.pymap import Pymap, pymap
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a script's job in the background; what we start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
