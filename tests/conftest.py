@@ -17,9 +17,8 @@ from tests.peers.servers.hoodiecrow import Hoodiecrow, hoodiecrow
 from tests.peers.servers.imap_server import ImapServer, Mailbox, ManyUsersServer
 from tests.peers.servers.pymap import Pymap, pymap
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a script's job in the background; what we start would inherit it
+# A script's job in the background ignores Ctrl-C, and what it starts inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

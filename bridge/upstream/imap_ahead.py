@@ -41,11 +41,16 @@ class ImapAhead:
         self._waited_for = 0
 
     def room(self) -> int:
-        return 0 if self._waiting or self._unwanted else self._budget.share(self._octets)
+        return 0 if self._on_its_way else self._budget.share(self._octets)
+
+    @property
+    def _on_its_way(self) -> bool:
+        """Something of the last window, wanted or not."""
+        return bool(self._waiting or self._unwanted)
 
     def ask(self, uids: Mapping[Uid, int], part: int | None = None) -> None:
         connection = self._connection()
-        if connection is None or self._waiting or self._unwanted or not uids:
+        if connection is None or self._on_its_way or not uids:
             return
         now = next(batches(uids))
         self._waiting = {uid: cost for uid, cost in uids.items() if uid in now}
