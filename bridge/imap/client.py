@@ -43,7 +43,7 @@ from bridge.imap.happenings import (
     RowsCame,
 )
 from bridge.imap.lexer import U32, Cursor
-from bridge.imap.listing import ListingRows, Shapes, one_row, read_one_by_one, read_rows
+from bridge.imap.listing import ListingRows, Shapes, one_row, read_fetched, read_rows
 from bridge.imap.parser import Reading, read_response
 from bridge.imap.quirks import Quirk, ignore
 from bridge.imap.responses import Capabilities, Code, Enabled, Exists, Fetched, Response, Status, StatusKind
@@ -205,7 +205,7 @@ class Client:
         octets, begin, end = self._fragments.run(shape.run)
         if begin == end:
             return None
-        rows = read_one_by_one(shape, octets, begin, end)
+        rows = read_fetched(shape, octets, begin, end)
         if rows is None:
             self._rows_by_line = True
             return None

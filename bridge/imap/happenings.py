@@ -4,8 +4,8 @@ from attrs import field, frozen
 
 from bridge.imap.bodies import Bodies
 from bridge.imap.commands import Command, Tag
-from bridge.imap.listing import ListingRows
-from bridge.imap.responses import Fetched, Response, Status
+from bridge.imap.listing import FetchedRows, ListingRows
+from bridge.imap.responses import Response, Status
 from bridge.names import Uid
 
 
@@ -27,7 +27,7 @@ class Responded:
 class RowsCame:
     """Many such at once, all of them FETCH's: news, or what `command` asks for."""
 
-    rows: list[Fetched]
+    rows: FetchedRows
     command: Command | None
     tag: Tag | None = field(default=None, eq=False)
 

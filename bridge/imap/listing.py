@@ -8,7 +8,8 @@ that were deleted.
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from operator import add
 from typing import Any
 
@@ -37,6 +38,26 @@ class ListingRows:
     dates: "array[int]"  # q
     deleted: bytes
     hidden: bytes
+
+
+@frozen
+class FetchedRows:
+    """Rows that are no listing's, by columns: each is made when it is asked for, and most are not asked for at all."""
+
+    numbers: Sequence[int]
+    _said: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Fetched]:
+        none = repeat(None)
+        return map(Fetched, self.numbers, *(self._said.get(name, none) for name in _SAID))
+
+    @property
+    def flags(self) -> Sequence[frozenset[str]]:
+        """Of each row; nothing where they say none."""
+        return self._said.get("flags", ())
 
 
 # How each item looks in a row; sizes up to 18 digits fit a signed 64-bit number whatever they are. A parenthesis that
@@ -114,6 +135,7 @@ def _plain_flags(octets: bytes) -> frozenset[str]:
 _PLAIN_FLAGS = re.compile(rb"(?:\\?[$A-Za-z0-9_.:+-]+(?: \\?[$A-Za-z0-9_.:+-]+)*)?")
 _FLAGS = Memo(_plain_flags)
 _FIELDS = {b"UID": "uid", b"RFC822.SIZE": "size", b"MODSEQ": "modseq"}
+_SAID = ("uid", "flags", "size", "internaldate", "modseq")  # in the order of Fetched
 _MOST = 2**32 - 1  # numbers of messages, and UIDs (RFC 9051, section 9)
 
 
@@ -134,9 +156,7 @@ def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows |
                     flags = next(columns)
                     deleted, hidden = bytes(map(_DELETED.__getitem__, flags)), bytes(map(_HIDDEN.__getitem__, flags))
                 case b"INTERNALDATE":
-                    days, minutes, seconds = next(columns), next(columns), next(columns)
-                    times = map(add, map(MINUTES.__getitem__, minutes), map(SECONDS.__getitem__, seconds))
-                    dates = array("q", map(add, map(DAYS.__getitem__, days), times))
+                    dates = array("q", _dates(columns))
                 case _:
                     next(columns)
         return ListingRows(array("I", map(int, numbers)), uids, sizes, dates, deleted, hidden)
@@ -144,28 +164,30 @@ def read_rows(rows: Shape, octets: bytes, begin: int, end: int) -> ListingRows |
         return None
 
 
-def read_one_by_one(rows: Shape, octets: bytes, begin: int, end: int) -> list[Fetched] | None:
-    """The same rows, each for itself, as `parser` would read it; None where that might see more in one than is here."""
-    told = []
+def read_fetched(rows: Shape, octets: bytes, begin: int, end: int) -> FetchedRows | None:
+    """The same rows as `parser` would read each; None where that might see more in one than is here."""
+    numbers, *rest = zip(*rows.row.findall(octets, begin, end), strict=True)
+    columns = iter(rest)
+    said: dict[str, Sequence[Any]] = {}
     try:
-        for number, *columns in rows.row.findall(octets, begin, end):
-            values = iter(columns)
-            said: dict[str, Any] = {}
-            for name in rows.names:
-                value = next(values)
-                match name:
-                    case b"FLAGS":
-                        said["flags"] = _FLAGS[value]
-                    case b"INTERNALDATE":
-                        said["internaldate"] = DAYS[value] + MINUTES[next(values)] + SECONDS[next(values)]
-                    case _:
-                        said[_FIELDS[name]] = int(value)
-            if int(number) > _MOST or said["uid"] > _MOST:
-                return None
-            told.append(Fetched(int(number), **said))
+        for name in rows.names:
+            match name:
+                case b"FLAGS":
+                    said["flags"] = list(map(_FLAGS.__getitem__, next(columns)))
+                case b"INTERNALDATE":
+                    said["internaldate"] = list(_dates(columns))
+                case _:
+                    said[_FIELDS[name]] = list(map(int, next(columns)))
     except (NotPlain, NoDateError):
         return None
-    return told
+    told = FetchedRows(list(map(int, numbers)), said)
+    return told if max(*told.numbers, *said["uid"]) <= _MOST else None
+
+
+def _dates(columns: Iterator[Sequence[bytes]]) -> Iterator[int]:
+    days, minutes, seconds = next(columns), next(columns), next(columns)
+    times = map(add, map(MINUTES.__getitem__, minutes), map(SECONDS.__getitem__, seconds))
+    return map(add, map(DAYS.__getitem__, days), times)
 
 
 def one_row(fetched: Fetched) -> ListingRows | None:

@@ -1,11 +1,12 @@
 """What a server answers to one command, kept as long as somebody waits for it, and no more of it than is bearable."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import define, field, frozen
 
 from bridge.imap import commands, responses
 from bridge.imap.commands import Command
+from bridge.imap.listing import FetchedRows
 from bridge.imap.responses import Response, Status, StatusKind
 from bridge.violation import ProtocolViolation
 
@@ -56,20 +57,23 @@ class Kept:
     data: list[Response] = field(factory=list)
     octets: int = 0
 
-    def keep(self, command: Command, told: Sequence[Response]) -> bool:
-        """False for what the command was not asked for. All of one kind."""
-        if not isinstance(told[0], _WANTED.get(type(command), ())):
+    def keep(self, command: Command, told: Response | FetchedRows) -> bool:
+        """False for what the command was not asked for."""
+        kind = responses.Fetched if isinstance(told, FetchedRows) else type(told)
+        if kind not in _WANTED.get(type(command), ()):
             return False
-        self.octets += sum(map(_weight, told))
+        self.octets += _weight(told)
         if self.octets > KEPT_AT_MOST:
             raise ProtocolViolation(f"more than {KEPT_AT_MOST} octets of answers to one command")
-        self.data.extend(told)
+        self.data.extend(told if isinstance(told, FetchedRows) else (told,))
         return True
 
 
-def _weight(response: Response) -> int:
+def _weight(told: Response | FetchedRows) -> int:
     """About how many octets of memory it takes."""
-    match response:
+    match told:
+        case FetchedRows():
+            return 200 * len(told) + sum(map(_weight_of_flags, told.flags))
         case responses.Searched(uids, _):
             return 100 + 4 * len(uids)
         case responses.Vanished(uids, _):
@@ -77,6 +81,11 @@ def _weight(response: Response) -> int:
         case responses.Identified(fields):
             return sum(200 + len(name) + len(value or "") for name, value in fields.items())
         case responses.Fetched(flags=flags, emailid=emailid):
-            return 200 + sum(60 + len(flag) for flag in flags or ()) + len(emailid or "")
+            return 200 + _weight_of_flags(flags or frozenset()) + len(emailid or "")
         case _:
-            return 100 + len(repr(response))
+            return 100 + len(repr(told))
+
+
+@lru_cache(1000)  # messages have few different ones
+def _weight_of_flags(flags: frozenset[str]) -> int:
+    return sum(60 + len(flag) for flag in flags)

@@ -3,7 +3,7 @@
 It keeps the wire (`imap/client`) and the transport together; what is so in either protocol is in `connection`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol as Shape
 
 from attrs import define, evolve, field
@@ -31,6 +31,7 @@ from bridge.imap.client import (
     Tag,
 )
 from bridge.imap.commands import Command
+from bridge.imap.listing import FetchedRows
 from bridge.imap.quirks import Quirk
 from bridge.imap.responses import Fetched, Response, Status, StatusKind
 from bridge.imap.wordings import asked_rest, known
@@ -268,7 +269,7 @@ class ImapConnection(Connection):
                 elif code is not None:
                     self.mailbox.hear_code(code)
             case _ if not self.mailbox.hear(response):
-                self._keep([response], tag)
+                self._keep(response, tag)
             case _:
                 pass
 
@@ -277,13 +278,14 @@ class ImapConnection(Connection):
         if self._chatter > CHATTER_AT_MOST:
             raise ProtocolViolation(f"more than {CHATTER_AT_MOST} responses that nobody asked for")
 
-    def _keep(self, told: Sequence[Response], tag: Tag | None) -> None:
-        """All of one kind."""
+    def _keep(self, told: Response | FetchedRows, tag: Tag | None) -> None:
         asked = self._asked.get(tag) if tag is not None else None
         if asked is not None and asked.kept.keep(asked.command, told):
             self._progress()
-        elif isinstance(told[0], Fetched):
+        elif isinstance(told, FetchedRows):
             self.mailbox.flags_told += len(told)
+        elif isinstance(told, Fetched):
+            self.mailbox.flags_told += 1
 
     def _completed(self, tag: Tag, status: Status) -> None:
         asked = self._asked.pop(tag)

@@ -5,6 +5,7 @@ accepted its race in so many words, and even then only while nobody else's messa
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import define, frozen
 
@@ -203,5 +204,10 @@ async def _flags(connection: ImapConnection, uids: frozenset[int]) -> dict[int, 
     for row in await fetched(connection, uids, FetchFlags, "what became of them"):
         if row.uid is not None:
             told = there.get(row.uid, frozenset()) if row.flags is None else row.flags
-            there[row.uid] = frozenset(flag.lower() for flag in told)
+            there[row.uid] = _lowered(told)
     return there
+
+
+@lru_cache(1000)  # messages have few different ones
+def _lowered(flags: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(str.lower, flags))

@@ -16,6 +16,7 @@ from bridge.imap.commands import (
     Search,
     Select,
 )
+from bridge.imap.listing import DELETED, HIDDEN, FetchedRows
 from bridge.imap.responses import (
     Fetched,
     Flags,
@@ -36,15 +37,15 @@ def test_only_what_was_asked_for_is_kept() -> None:
     found, row, gone = Searched(array("I", [1])), Fetched(1, 7), Vanished([(1, 2)], earlier=True)
     kept = Kept()
 
-    assert kept.keep(Search(("ALL",)), [found])
-    assert not kept.keep(Search(("ALL",)), [row])
-    assert not kept.keep(Noop(), [row])
+    assert kept.keep(Search(("ALL",)), found)
+    assert not kept.keep(Search(("ALL",)), row)
+    assert not kept.keep(Noop(), row)
     assert kept.data == [found]
     for command in (FetchFlags("1"), FetchStates("1"), FetchIds("1", "EMAILID"), FetchHeaders("1", ("DATE",))):
-        assert Kept().keep(command, [row])
-        assert not Kept().keep(command, [found])
-    assert Kept().keep(Select("INBOX"), [gone])
-    assert not Kept().keep(Select("INBOX"), [Flags(frozenset())])
+        assert Kept().keep(command, row)
+        assert not Kept().keep(command, found)
+    assert Kept().keep(Select("INBOX"), gone)
+    assert not Kept().keep(Select("INBOX"), Flags(frozenset()))
 
 
 HUGE: list[tuple[Command, Response]] = [
@@ -63,7 +64,7 @@ def test_an_answer_of_any_kind_has_its_bound(
 ) -> None:
     monkeypatch.setattr(imap_answers, "KEPT_AT_MOST", 10_000)
     with pytest.raises(ProtocolViolation, match="octets of answers"):
-        Kept().keep(command, [response])
+        Kept().keep(command, response)
 
 
 def test_many_small_ones_have_the_same_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +72,25 @@ def test_many_small_ones_have_the_same_bound(monkeypatch: pytest.MonkeyPatch) ->
     kept = Kept()
     with pytest.raises(ProtocolViolation, match="octets of answers"):
         for _ in range(100):
-            kept.keep(FetchFlags("1"), [Fetched(1, 7)])
+            kept.keep(FetchFlags("1"), Fetched(1, 7))
     assert len(kept.data) == 50
+
+
+def test_rows_that_come_together_weigh_what_they_weigh_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, together = Kept(), Kept()
+    flags = [frozenset({DELETED}), frozenset[str](), frozenset({DELETED, HIDDEN})]
+    rows = FetchedRows([1, 2, 3], {"uid": [7, 8, 9], "flags": flags})
+
+    assert together.keep(FetchFlags("1"), rows)
+    for row in rows:
+        alone.keep(FetchFlags("1"), row)
+
+    assert together.data == alone.data == [Fetched(n, n + 6, flags[n - 1]) for n in (1, 2, 3)]
+    assert together.octets == alone.octets
+    assert not Kept().keep(Noop(), rows)
+    monkeypatch.setattr(imap_answers, "KEPT_AT_MOST", together.octets)
+    with pytest.raises(ProtocolViolation, match="octets of answers"):
+        together.keep(FetchFlags("1"), rows)
 
 
 def test_an_answer_is_good_when_the_server_says_ok() -> None:
