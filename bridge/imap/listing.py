@@ -52,7 +52,8 @@ class FetchedRows:
 
     def __iter__(self) -> Iterator[Fetched]:
         none = repeat(None)
-        return map(Fetched, self.numbers, *(self._said.get(name, none) for name in _SAID))
+        columns = (self._said.get(name, none) for name in Fetched._fields[1:])
+        return map(Fetched._make, zip(self.numbers, *columns, strict=False))
 
     @property
     def flags(self) -> Sequence[frozenset[str]]:
@@ -135,7 +136,6 @@ def _plain_flags(octets: bytes) -> frozenset[str]:
 _PLAIN_FLAGS = re.compile(rb"(?:\\?[$A-Za-z0-9_.:+-]+(?: \\?[$A-Za-z0-9_.:+-]+)*)?")
 _FLAGS = Memo(_plain_flags)
 _FIELDS = {b"UID": "uid", b"RFC822.SIZE": "size", b"MODSEQ": "modseq"}
-_SAID = ("uid", "flags", "size", "internaldate", "modseq")  # in the order of Fetched
 _MOST = 2**32 - 1  # numbers of messages, and UIDs (RFC 9051, section 9)
 
 

@@ -85,9 +85,11 @@ class Vanished:
     earlier: bool
 
 
-@frozen
-class Fetched:
-    """One message's data. `internaldate` in seconds since 1970; None is what the response did not say."""
+class Fetched(NamedTuple):
+    """One message's data. `internaldate` in seconds since 1970; None is what the response did not say.
+
+    A tuple, because thousands of them are made at once.
+    """
 
     number: int
     uid: int | None = None

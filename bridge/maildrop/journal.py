@@ -1,8 +1,7 @@
 """What QUIT has promised and upstream has not yet confirmed, as values (S17)."""
 
 from enum import Enum
-
-from attrs import frozen
+from typing import NamedTuple
 
 from bridge.maildrop.retention import Policy
 
@@ -15,15 +14,13 @@ class Stage(Enum):
     FLAGGED = "flagged"
 
 
-@frozen(kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One message to be deleted. `size` and `date` as it was listed, so that no stranger is taken for it.
 
     `due`: seconds since 1970, not before then (`after`, `purge`). `modseq`: the message's, or the mailbox's highest,
-    just before the entry was sent; 0 unknown. `id` 0 until it is written down.
+    just before the entry was sent; 0 unknown. `id` 0 until it is written down. A tuple, because a QUIT makes thousands.
     """
 
-    id: int = 0
     viewer: str
     incarnation: int
     uid: int
@@ -33,25 +30,4 @@ class Entry:
     stage: Stage = Stage.WRITTEN
     due: float = 0.0
     modseq: int = 0
-
-    def noted(
-        self,
-        *,
-        number: int | None = None,
-        stage: Stage | None = None,
-        due: float | None = None,
-        modseq: int | None = None,
-    ) -> "Entry":
-        """The same with what is known now. A thousand of them are made at a QUIT, and `evolve` takes its time."""
-        return Entry(
-            id=self.id if number is None else number,
-            viewer=self.viewer,
-            incarnation=self.incarnation,
-            uid=self.uid,
-            size=self.size,
-            date=self.date,
-            policy=self.policy,
-            stage=stage or self.stage,
-            due=self.due if due is None else due,
-            modseq=self.modseq if modseq is None else modseq,
-        )
+    id: int = 0

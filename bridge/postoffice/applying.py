@@ -4,6 +4,8 @@ An entry is applied only to the message that was listed when it was written: sam
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from attrs import define, evolve, field
 
@@ -56,7 +58,7 @@ async def attempt(store: Store, now: float, job: Job) -> Deletion:
     for policy, again, entries in list(_alike(job.entries.values())):
         sent = entries
         if not first:
-            sent = [entry.noted(stage=Stage.SENT) if entry.stage is Stage.WRITTEN else entry for entry in entries]
+            sent = [entry._replace(stage=Stage.SENT) if entry.stage is Stage.WRITTEN else entry for entry in entries]
             await _advance(store, job, sent)
         job.ours.update(entry.id for entry in sent)
         uids = [entry.uid for entry in sent]
@@ -77,7 +79,7 @@ async def _not_sent(store: Store, job: Job, refused: list[Entry]) -> None:
     if job.written:  # what is not written down has no ids to tell it apart
         job.ours.difference_update(entry.id for entry in refused)
     back = [
-        entry.noted(stage=Stage.WRITTEN, modseq=looks[entry.uid].modseq)
+        entry._replace(stage=Stage.WRITTEN, modseq=looks[entry.uid].modseq)
         for entry in refused
         if entry.stage is Stage.SENT and entry.uid in looks and not _carries(entry.policy, looks[entry.uid])
     ]
@@ -87,9 +89,9 @@ async def _not_sent(store: Store, job: Job, refused: list[Entry]) -> None:
 def _alike(entries: Iterable[Entry]) -> Iterator[tuple[Policy | None, bool, list[Entry]]]:
     """By policy, None for a purge, and whether it was sent before."""
     groups: dict[tuple[Policy | None, bool], list[Entry]] = {}
-    for entry in entries:
-        policy = None if entry.stage is Stage.FLAGGED else entry.policy
-        groups.setdefault((policy, entry.stage is Stage.SENT), []).append(entry)
+    for (policy, stage), neighbours in groupby(entries, attrgetter("policy", "stage")):
+        key = (None if stage is Stage.FLAGGED else policy, stage is Stage.SENT)
+        groups.setdefault(key, []).extend(neighbours)
     for (policy, again), alike in groups.items():
         for start in range(0, len(alike), AT_ONCE):
             yield policy, again, alike[start : start + AT_ONCE]
@@ -110,7 +112,7 @@ async def _look(store: Store, now: float, job: Job) -> None:
         elif _was_undone(entry, look, ours=entry.id in job.ours):
             undone.append(entry)
         else:
-            job.entries[uid] = entry.noted(modseq=look.modseq)
+            job.entries[uid] = entry._replace(modseq=look.modseq)
     job.undone.update(entry.uid for entry in undone)
     await _finish(store, now, job, done)
     await _strike(store, job, undone)
@@ -144,12 +146,14 @@ def _was_undone(entry: Entry, look: Look, *, ours: bool) -> bool:
 async def _finish(store: Store, now: float, job: Job, done: list[Entry]) -> None:
     """Struck, but for those that wait for their purge."""
     job.done.update((entry.incarnation, entry.uid) for entry in done)
+    if job.purge is None:
+        await _strike(store, job, done)
+        return
     flagged = [entry for entry in done if entry.policy is Policy.FLAG and entry.stage is not Stage.FLAGGED]
-    waits = [entry for entry in flagged if job.purge is not None and job.purges_of in (None, entry.viewer)]
-    if waits and job.purge is not None:
-        await _advance(store, job, [entry.noted(stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
-        for entry in waits:
-            job.entries.pop(entry.uid)
+    waits = [entry for entry in flagged if job.purges_of in (None, entry.viewer)]
+    await _advance(store, job, [entry._replace(stage=Stage.FLAGGED, due=now + job.purge) for entry in waits])
+    for entry in waits:
+        job.entries.pop(entry.uid)
     waiting = {entry.uid for entry in waits}
     await _strike(store, job, [entry for entry in done if entry.uid not in waiting])
 

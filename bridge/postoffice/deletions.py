@@ -8,6 +8,7 @@ restart with those of the account's next login.
 from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import repeat
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
@@ -127,7 +128,7 @@ class Deletions:
             entries = self._entries(account, viewer, memory, uids, Stage.SENT if at_once else Stage.WRITTEN)
             written = await self._write_down(account, entries)
             if written and at_once and not self._is_free(account, source):
-                at_once, written = False, [entry.noted(stage=Stage.WRITTEN) for entry in written]
+                at_once, written = False, [entry._replace(stage=Stage.WRITTEN) for entry in written]
                 await self._store.advance(written)
         except Overtaken:
             why = "the mailbox was replaced upstream while this session was open; log in again"
@@ -154,24 +155,12 @@ class Deletions:
     def _entries(self, account: Account, viewer: str, memory: Memory, uids: Sequence[int], stage: Stage) -> list[Entry]:
         listing, after = memory.listing, account.settings.after
         due = self._clock.seconds() + after if after is not None else 0.0
-        policy = Policy(account.settings.delete)
-        entries = []
-        for uid in uids:
-            row = bisect_left(listing.uids, uid)
-            entries.append(
-                Entry(
-                    viewer=viewer,
-                    incarnation=memory.incarnation,
-                    uid=uid,
-                    size=listing.sizes[row],
-                    date=listing.dates[row],
-                    policy=policy,
-                    stage=stage,
-                    due=due,
-                    modseq=listing.highestmodseq,
-                )
-            )
-        return entries
+        policy, incarnation, modseq = Policy(account.settings.delete), memory.incarnation, listing.highestmodseq
+        rows = [bisect_left(listing.uids, uid) for uid in uids]
+        sizes, dates = map(listing.sizes.__getitem__, rows), map(listing.dates.__getitem__, rows)
+        told = map(repeat, (policy, stage, due, modseq, 0))
+        columns = zip(repeat(viewer), repeat(incarnation), uids, sizes, dates, *told, strict=False)
+        return list(map(Entry._make, columns))
 
     async def _write_down(self, account: Account, entries: list[Entry]) -> list[Entry] | None:
         """None where the journal cannot be written: upstream is waited for then, and the truth answered."""

@@ -188,8 +188,8 @@ class MemoryStore:
             entry, uid = waiting.entry, moves.uids.get(waiting.entry.uid)
             if uid in rows and entry.uid in moves.certain:
                 size, date = listing.sizes[rows[uid]], listing.dates[rows[uid]]
-                waiting.entry = evolve(
-                    entry, incarnation=source.memory.incarnation, uid=uid, size=size, date=date, modseq=0
+                waiting.entry = entry._replace(
+                    incarnation=source.memory.incarnation, uid=uid, size=size, date=date, modseq=0
                 )
             else:
                 del self._journal[entry.id]
@@ -357,7 +357,7 @@ class MemoryStore:
             self._journal.pop(ids.get(entry.uid, 0), None)
             self._last_id += 1
             ids[entry.uid] = self._last_id
-            written.append(evolve(entry, id=self._last_id))
+            written.append(entry._replace(id=self._last_id))
             self._journal[self._last_id] = _Waiting(key, written[-1], self._seconds())
         return written
 
@@ -370,7 +370,7 @@ class MemoryStore:
     @_answer
     def advance(self, entries: Sequence[Entry]) -> None:
         for waiting, entry in self._waiting(entries):
-            waiting.entry = evolve(waiting.entry, stage=entry.stage, due=entry.due, modseq=entry.modseq)
+            waiting.entry = waiting.entry._replace(stage=entry.stage, due=entry.due, modseq=entry.modseq)
 
     @_answer
     def strike(self, entries: Sequence[Entry]) -> None:

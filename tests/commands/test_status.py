@@ -1,7 +1,6 @@
 """`popbridge status`: what is remembered, and what waits."""
 
 import pytest
-from attrs import evolve
 
 from bridge.commands.status import age, status
 from bridge.config import PassThrough
@@ -41,7 +40,7 @@ def test_what_waits_for_its_purge_is_no_deletion_that_waits() -> None:
     house.log_in()
     entries = [Entry(viewer="", incarnation=1, uid=uid, size=1, date=0, policy=Policy.FLAG) for uid in (1, 2, 3)]
     written = done(house.store.write_down(house.account.key, entries))
-    done(house.store.advance([evolve(entry, stage=Stage.FLAGGED) for entry in written[:2]]))
+    done(house.store.advance([entry._replace(stage=Stage.FLAGGED) for entry in written[:2]]))
     flagged = "2 flagged messages of imaps://imap.example.org:993/INBOX ann to be expunged later"
 
     assert said(house)[-2:] == [

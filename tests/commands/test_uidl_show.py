@@ -3,7 +3,6 @@
 from array import array
 
 import pytest
-from attrs import evolve
 
 from bridge.commands.terminal import CommandRefused
 from bridge.commands.uidl_show import show
@@ -90,7 +89,7 @@ def test_of_what_waits_for_its_purge_is_told_whether_it_is_flagged_still() -> No
     ranks = Viewing(incarnation=1, ranks=array("I", [2, 3, 5]), floor=2)
     done(house.store.show("", [Showing(house.account.key, ranks, None)], {}))
     waits = [entry(uid, stage=Stage.FLAGGED, due=house.now + 3600) for uid in (1, 2, 3, 4, 5)]
-    waits = [evolve(one, modseq={3: 7, 5: 0}.get(one.uid, 5)) for one in waits]
+    waits = [one._replace(modseq={3: 7, 5: 0}.get(one.uid, 5)) for one in waits]
     done(house.store.write_down(house.account.key, waits))
     house.settings = PassThrough(upstream=UPSTREAM, search="FLAGGED")
 

@@ -294,8 +294,8 @@ class Listings(Contract):
         written = await self.store.write_down(ALICE, marked)
         moves = Moves({1: 2, 2: 1, 3: 13}, certain=frozenset({1, 2, 4}))
         await self.renewed(old, (1, 2, 13), News(moves=moves))
-        followed = [evolve(written[0], uid=2, size=200, date=2), evolve(written[1], uid=1, size=100, date=1)]
-        assert await self.store.journal(ALICE, inf) == [evolve(e, incarnation=2, modseq=0) for e in followed]
+        followed = [written[0]._replace(uid=2, size=200, date=2), written[1]._replace(uid=1, size=100, date=1)]
+        assert await self.store.journal(ALICE, inf) == [e._replace(incarnation=2, modseq=0) for e in followed]
         assert await self.store.viewing(ALICE, "v3") == Viewing(incarnation=2, kept=frozenset({13}))
         for viewer in ("v1", "v2", "v4"):
             assert await self.store.viewing(ALICE, viewer) is None
@@ -306,7 +306,7 @@ class Listings(Contract):
         await self.renewed(old, (2,), News(moves=Moves({1: 2}, certain=frozenset({1}))))
         waiting = await self.store.journal(ALICE, inf)
         assert [(e.id, e.uid) for e in waiting] == [(written[0].id, 2)]
-        await self.store.advance([evolve(written[0], stage=Stage.SENT, modseq=9)])
+        await self.store.advance([written[0]._replace(stage=Stage.SENT, modseq=9)])
         await self.store.strike(written)
         await self.store.give_up(ALICE, written)
         assert await self.store.journal(ALICE, inf) == waiting

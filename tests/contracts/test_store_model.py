@@ -217,7 +217,7 @@ class Alike(RuleBasedStateMachine):
     )
     def go_on(self, data: st.DataObject, key: SourceKey, stage: Stage, what: str) -> None:
         chosen = data.draw(st.lists(st.sampled_from(self.entries), unique=True, max_size=3))
-        entries = [evolve(entry, stage=stage, due=1.5, modseq=2**64 - 1) for entry in chosen]
+        entries = [entry._replace(stage=stage, due=1.5, modseq=2**64 - 1) for entry in chosen]
         self.both(what, *([key] if what == "give_up" else []), entries)
 
     @rule()

@@ -222,22 +222,22 @@ class Sessions(Contract):
         await self.first((1, 2, 3))
         marked = [entry(uid, viewer="scanner", due=0.1 + uid, policy=policy) for uid, policy in enumerate(Policy, 1)]
         written = await self.store.write_down(ALICE, marked)
-        assert [evolve(e, id=0) for e in written] == marked
+        assert [e._replace(id=0) for e in written] == marked
         assert len({e.id for e in written} - {0}) == len(marked)
         assert await self.store.journal(ALICE, inf) == written
         assert await self.store.journal(WORK, inf) == []
-        sent = evolve(written[0], stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
-        await self.store.advance([sent, evolve(written[1], stage=Stage.FLAGGED)])
+        sent = written[0]._replace(stage=Stage.SENT, due=9.25, modseq=2**63 - 1)
+        await self.store.advance([sent, written[1]._replace(stage=Stage.FLAGGED)])
         await self.store.strike(written[2:])
-        assert await self.store.journal(ALICE, inf) == [sent, evolve(written[1], stage=Stage.FLAGGED)]
+        assert await self.store.journal(ALICE, inf) == [sent, written[1]._replace(stage=Stage.FLAGGED)]
 
     async def test_what_waits_for_its_purge_is_told_when_it_is_due(self) -> None:
         await self.first((1, 2, 3))
         written = await self.store.write_down(ALICE, [entry(uid, due=9.5) for uid in (1, 2, 3)])
-        flagged = [evolve(e, stage=Stage.FLAGGED, due=8.5 + e.uid) for e in written[:2]]
-        await self.store.advance([*flagged, evolve(written[2], stage=Stage.SENT)])
+        flagged = [e._replace(stage=Stage.FLAGGED, due=8.5 + e.uid) for e in written[:2]]
+        await self.store.advance([*flagged, written[2]._replace(stage=Stage.SENT)])
         waits = await self.store.journal(ALICE, 0.0)
-        assert waits == [evolve(written[2], stage=Stage.SENT)]
+        assert waits == [written[2]._replace(stage=Stage.SENT)]
         assert await self.store.journal(ALICE, 9.5) == [flagged[0], *waits]
         assert await self.store.journal(ALICE, 10.5) == [*flagged, *waits]
         assert await self.store.pending() == [Pending(ALICE, 1, Contract.now, flagged=2)]
@@ -247,7 +247,7 @@ class Sessions(Contract):
     async def test_only_stage_due_and_modseq_advance(self) -> None:
         await self.first()
         written = await self.store.write_down(ALICE, [entry(1)])
-        await self.store.advance([evolve(written[0], size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
+        await self.store.advance([written[0]._replace(size=1, date=1, uid=2, policy=Policy.EXPUNGE, viewer="x")])
         assert await self.store.journal(ALICE, inf) == written
 
     async def test_what_was_struck_stays_struck(self) -> None:

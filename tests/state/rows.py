@@ -12,11 +12,11 @@ from bridge.state.sql_sources import remember
 KEY = SourceKey(AccountName("alice"))
 
 
-def database() -> sqlite3.Connection:
+def database(version: int = max(schemas())) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA foreign_keys = ON")
-    for number in sorted(schemas()):
+    for number in range(1, version + 1):
         db.executescript(schemas()[number])
     return db
 

@@ -46,7 +46,9 @@ def test_the_owner_can_read_it(store: SqliteStore, path: Path, pump: Pump) -> No
     pump.wait(store.remember(KEY, memory(3), News(given={2: "two"})))
     pump.wait(store.write_down(KEY, [entry(1)]))
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT uid, policy, stage FROM journal").fetchall() == [(1, "flag", "written")]
+        assert db.execute("SELECT messages, policy, stage FROM journal").fetchall() == [
+            ("[[1, 1, 1, 1, 0]]", "flag", "written")
+        ]
         assert db.execute("SELECT uidl, uid, gone FROM uidl").fetchall() == [("two", 2, 0)]
         assert db.execute("SELECT messages, uidvalidity FROM source").fetchall() == [(3, 7)]
 
