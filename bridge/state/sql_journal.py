@@ -103,7 +103,8 @@ def _parted(
     if not meant:
         return
     between = (max(meant), min(meant))
-    for parcel in db.execute("SELECT * FROM journal WHERE id <= ? AND last >= ?", between).fetchall():
+    # The plus: by `last`, for among the lower numbers is all that has waited for long.
+    for parcel in db.execute("SELECT * FROM journal WHERE +id <= ? AND last >= ?", between).fetchall():
         theirs, others = list[Message](), list[Message]()
         for message in _messages(parcel):
             (theirs if meant.get(message[0]) == parcel["incarnation"] else others).append(message)

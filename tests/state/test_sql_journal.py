@@ -109,7 +109,8 @@ def test_months_of_what_waits_for_its_purge_are_not_read(
     db.set_trace_callback(said.append)
     touch(db)
     db.set_trace_callback(None)
-    assert not [plan for plan in plans(db, said) if plan.startswith("SCAN journal")]
+    whole = [plan for plan in plans(db, said) if plan.startswith("SCAN journal") or "(rowid<?)" in plan]
+    assert not whole
 
 
 def test_a_journal_in_rows_becomes_one_in_parcels() -> None:
