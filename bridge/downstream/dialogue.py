@@ -27,7 +27,7 @@ from bridge.maildrop.errors import (
     LoginsSlowed,
     Trouble,
 )
-from bridge.names import SessionId
+from bridge.names import MessageNumber, SessionId
 from bridge.passwords import scram
 from bridge.passwords.apop import Digest
 from bridge.passwords.scram import Claim, ScramError
@@ -118,6 +118,8 @@ class Dialogue:
                         return self._retrieval.retrieve(number)
                     case commands.Top(number, lines):
                         return self._retrieval.top(number, lines)
+                    case commands.Dele(number):
+                        return self._mark(number)
             return self._answer(request)
         except Trouble as trouble:
             return refused(trouble)
@@ -294,10 +296,6 @@ class Dialogue:
                 return blocks(_messages(drop.count), map("%d %s".__mod__, drop.uidls()))
             case commands.Uidl(int(number)):
                 return ok(f"{number} {drop.uidl(number)}")
-            case commands.Dele(number):
-                drop.mark(number)
-                self.did.marked += 1
-                return ok(f"message {number} deleted")
             case commands.Rset():
                 drop.reset()
                 return ok(f"{_messages(drop.count)} ({drop.octets} octets)")
@@ -307,6 +305,12 @@ class Dialogue:
                 return ok(str(drop.last)) if drop.last else err("nothing read in this session yet; use UIDL")
             case _:
                 return err("only before the login")
+
+    def _mark(self, number: MessageNumber) -> bytes:
+        assert self.visit is not None
+        self.visit.maildrop.mark(number)
+        self.did.marked += 1
+        return b"+OK message %d deleted\r\n" % number
 
     # QUIT.
 

@@ -250,7 +250,7 @@ class Session(Protocol):
         self._end_of_turn()
 
     def _may_go_on(self) -> bool:
-        return not (self._is_busy() or self._closing or self._dialogue.over)
+        return not (self._closing or self._dialogue.over or self._is_busy())
 
     def _is_busy(self) -> bool:
         """It is our turn: what the client says meanwhile waits."""

@@ -167,6 +167,9 @@ _PLAIN_VERBS: dict[bytes, Callable[[MessageNumber], Command]] = {
     b"UIDL": Uidl,
 }
 
+_UNDERSTOOD_AT_MOST = 4096
+_understood: dict[bytes, Command] = {}  # by plain lines: every session numbers its messages from 1
+
 _WORD = re.compile(rb"[^ \t]+")
 # RFC 4422, section 3.1: 1 to 20 letters, digits, hyphens and underscores.
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")
@@ -178,14 +181,24 @@ _BLANKS = b" \t"
 
 def parse_plain(line: bytes) -> Command | None:
     """A command about one message that needs no tolerance: what `parse` makes of it too, in less time. None: ask it."""
+    known = _understood.get(line)
+    if known is not None:
+        return known
     plain = _PLAIN.fullmatch(line)
     if plain is None:
         return None
     verb, number, lines = plain.groups()
-    if lines is None:
-        make = _PLAIN_VERBS.get(verb)
-        return make(MessageNumber(int(number))) if make is not None else None
-    return Top(MessageNumber(int(number)), int(lines)) if verb == b"TOP" else None
+    command: Command
+    if lines is not None and verb == b"TOP":
+        command = Top(MessageNumber(int(number)), int(lines))
+    elif lines is None and verb in _PLAIN_VERBS:
+        command = _PLAIN_VERBS[verb](MessageNumber(int(number)))
+    else:
+        return None
+    if len(_understood) >= _UNDERSTOOD_AT_MOST:
+        _understood.clear()
+    _understood[line] = command
+    return command
 
 
 def parse(line: bytes) -> Command | Malformed:

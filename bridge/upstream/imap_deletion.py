@@ -112,7 +112,7 @@ class _Task:
 
     async def _mark(self, uids: frozenset[int], flag: str, what: str) -> frozenset[int]:
         self._hear(await self.connection.ask(Store(uid_set(uids), (flag,))), what)
-        there = await self._look(uids)
+        there = await self._look(uids, flag)
         return frozenset(uid for uid, flags in there.items() if flag.lower() not in flags)
 
     async def _expunge(self, uids: frozenset[int]) -> frozenset[int]:
@@ -178,14 +178,23 @@ class _Task:
             return frozenset()
         return await confirmed_copies(self.connection, copied.status, uids, self.mailbox.name, target)
 
-    async def _look(self, uids: frozenset[int]) -> dict[int, frozenset[str]]:
-        """Which of them upstream has after all, with their flags; asked in steps.
+    async def _look(self, uids: frozenset[int], flag: str = "") -> dict[int, frozenset[str]]:
+        """Which of them upstream has after all, with their flags; asked in steps. Without those that it says carry
+        `flag`.
 
         Dovecot 2.3 answers a FETCH in the same write from its memory, before it tries to change the mailbox; where
         that then fails (a read-only disk) it says OK all the same, and takes it back with the next NOOP.
         """
         await self.connection.ask(Noop())
+        if flag and "ESEARCH" in self.connection.client.capabilities:
+            uids -= await self._carrying(flag, uids)
         return await _flags(self.connection, uids)
+
+    async def _carrying(self, flag: str, uids: frozenset[int]) -> set[int]:
+        """Those that a search finds: one line, where FETCH has one for each. What it leaves out proves nothing."""
+        key = "DELETED" if flag == DELETED else f"KEYWORD {flag}"
+        answer = await self.connection.ask(Search(("UID", uid_set(uids), key), returning=True))
+        return answer.found if answer.ok else set()
 
     def _hear(self, answer: Answer, what: str) -> bool:
         """Whether it was done, as upstream says."""

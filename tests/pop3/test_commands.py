@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.names import MessageNumber
+from bridge.pop3 import commands as commands_module
 from bridge.pop3.commands import (
     LARGEST_NUMBER,
     Apop,
@@ -282,3 +283,12 @@ def test_each_tolerance_has_a_name(line: bytes, names: list[str]) -> None:
     command = parse(line)
     assert not isinstance(command, Malformed)
     assert list(tolerances(line, command)) == names
+
+
+def test_what_is_understood_once_is_bounded_and_holds_no_line_that_may_be_a_secret() -> None:
+    for number in range(1, 3 * commands_module._UNDERSTOOD_AT_MOST):
+        assert commands_module.parse_plain(b"DELE %d" % number) == Dele(MessageNumber(number))
+    assert len(commands_module._understood) <= commands_module._UNDERSTOOD_AT_MOST
+    for line in (b"PASS secret", b"USER alice", b"DELE 0", b"dele 1", b"TOP 1", b"RETR 1 2"):
+        assert commands_module.parse_plain(line) is None
+        assert line not in commands_module._understood

@@ -54,7 +54,7 @@ class FlagTest(Case):
 
     def test_a_row_without_flags_takes_none_away(self) -> None:
         """With CONDSTORE a row may bring the new MODSEQ alone (RFC 7162, section 3.1.3)."""
-        store = five()
+        store = five(without("ESEARCH"))
         session = self.opened(store)
         modseq = b"* 1 FETCH (UID 1 MODSEQ (9))\r\n"
         store.edit = lambda text, answer: (
@@ -63,6 +63,42 @@ class FlagTest(Case):
             else answer
         )
         self.assertEqual(session.delete(1), Deletion(1))
+
+    def test_what_carries_the_flag_is_told_in_one_line_where_the_server_can(self) -> None:
+        for delete, key in (("flag", "DELETED"), ("hide", "KEYWORD $POP3Deleted")):
+            store = five()
+            self.assertEqual(self.opened(store, delete=delete).delete(1, 2, 3), Deletion(3))
+            self.assertEqual(store.commands[-1], f"UID SEARCH RETURN (ALL) UID 1:3 {key}")
+
+    def test_what_such_a_search_leaves_out_is_looked_at(self) -> None:
+        """It may look into an index that lags behind, or only at a part of the mailbox (RFC 9738)."""
+        for found in (b" UID ALL 1", b" UID ALL 1,4:9", b" UID"):
+            store = five()
+            session = self.opened(store)
+            line = b'* ESEARCH (TAG "%b")' + found + b"\r\n"
+
+            def edit(text: str, answer: bytes, line: bytes = line) -> bytes:
+                last = answer.splitlines(keepends=True)[-1]
+                return line % last.split()[0] + last if text.startswith("UID SEARCH") else answer
+
+            store.edit = edit
+            self.assertEqual(session.delete(1, 2, 3), Deletion(3))
+            left = "2:3" if b"1" in found else "1:3"
+            self.assertEqual(store.commands[-1], f"UID FETCH {left} (UID FLAGS)")
+
+    def test_a_search_that_is_refused_proves_nothing(self) -> None:
+        store = five()
+        session = self.opened(store)
+
+        def edit(text: str, answer: bytes) -> bytes:
+            if text.startswith("UID STORE"):
+                store.inbox.messages[3].flags.clear()
+            tag = answer.splitlines()[-1].split()[0]
+            claim = b'* ESEARCH (TAG "%b") UID ALL 1:3\r\n%b NO [SERVERBUG] oops\r\n' % (tag, tag)
+            return claim if text.startswith("UID SEARCH") else answer
+
+        store.edit = edit
+        self.assertEqual(session.delete(1, 3).left, {3})
 
     def test_what_others_removed_meanwhile_is_gone(self) -> None:
         store = five()
@@ -76,9 +112,8 @@ class FlagTest(Case):
                 for capabilities in (DOVECOT, BARE):
                     store = five(capabilities)
                     session = self.opened(store, delete=delete, trash="Trash")
-                    store.edit = refusing(
-                        "UID FETCH", "UID STORE", "UID EXPUNGE", "UID MOVE", "UID COPY", status=status
-                    )
+                    commands = ("FETCH", "SEARCH", "STORE", "EXPUNGE", "MOVE", "COPY")
+                    store.edit = refusing(*(f"UID {command}" for command in commands), status=status)
                     running = session.deleting(1, 3)
                     with contextlib.suppress(Trouble):
                         self.assertEqual(running.result().done, 0)
