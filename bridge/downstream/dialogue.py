@@ -113,13 +113,13 @@ class Dialogue:
     def answer(self, request: Request) -> Answer:
         try:
             if self._retrieval is not None:
-                match request:
-                    case commands.Retr(number):
-                        return self._retrieval.retrieve(number)
-                    case commands.Top(number, lines):
-                        return self._retrieval.top(number, lines)
-                    case commands.Dele(number):
-                        return self._mark(number)
+                # By class, which takes less time than a pattern: thousands of these come at once.
+                if isinstance(request, commands.Retr):
+                    return self._retrieval.retrieve(request.number)
+                if isinstance(request, commands.Top):
+                    return self._retrieval.top(request.number, request.lines)
+                if isinstance(request, commands.Dele):
+                    return self._mark(request.number)
             return self._answer(request)
         except Trouble as trouble:
             return refused(trouble)

@@ -25,6 +25,8 @@ GONE_AT_MOST = 3
 COVERS_ANY = 99_999_999
 """Lines of a pipelined TOP that are taken for the whole message, without a look at its size: fetchmail's."""
 
+_WHOLE, _TOPS = Way.WHOLE, Way.TOPS  # by names of their own: Python 3.11 takes 0.2 µs to find a member in its class
+
 
 @frozen
 class Cut:
@@ -73,7 +75,7 @@ class Retrieval:
 
     def retrieve(self, number: MessageNumber) -> "bytes | Coroutine[Any, Any, bytes | Cut]":
         size = self._visit.maildrop.size(number)  # refused here, where a number names no message
-        held = self._visit.read_ahead(number, Way.WHOLE, self._retrievals)
+        held = self._visit.read_ahead(number, _WHOLE, self._retrievals)
         if held is None or not held.whole:
             return self._retrieve(number, size)
         message, octets = whole_message(held.octets, self._nul)
@@ -83,7 +85,7 @@ class Retrieval:
     def top(self, number: MessageNumber, lines: int) -> "bytes | Coroutine[Any, Any, bytes | Cut]":
         # A line has an octet at least: so many lines are the whole message, and it is sent as RETR sends it.
         whole = lines >= self._visit.maildrop.size(number)
-        way, said = (Way.WHOLE, self._retrievals) if whole else (Way.TOPS, self._tops)
+        way, said = (_WHOLE, self._retrievals) if whole else (_TOPS, self._tops)
         held = self._visit.read_ahead(number, way, said)
         if held is None:
             return self._top(number, lines, whole=whole)

@@ -29,7 +29,8 @@ class Kind(Enum):
 def whole_bodies(octets: bytes, begin: int, wanted: Container[int] | None, kind: Kind) -> tuple[Bodies, int]:
     """What stands at `begin`, one behind the other, and where it ends. `wanted` None: whichever comes."""
     bodies: Bodies = []
-    while head := kind.value.match(octets, begin):
+    match = kind.value.match
+    while head := match(octets, begin):
         start = head.end()
         end = start + int(head[2])
         uid = int(head[1])

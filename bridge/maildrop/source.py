@@ -4,7 +4,7 @@ A contract suite (`tests/contracts`) holds for every Source, real or fake. Failu
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
@@ -38,9 +38,8 @@ class Sink(Protocol):
     def write(self, octets: bytes) -> None: ...
 
 
-@frozen
-class Held:
-    """A message, or its beginning, that was read ahead."""
+class Held(NamedTuple):
+    """A message, or its beginning, that was read ahead. A tuple, because each message of a walk is one."""
 
     octets: bytes
     whole: bool

@@ -53,6 +53,8 @@ class State(Enum):
     UPDATE = "after QUIT"
 
 
+_TRANSACTION = State.TRANSACTION  # by its own name: Python 3.11 takes 0.2 µs to find a member in its class
+
 # UTF8 after login is tolerated (`utf8-after-login`): RFC 6856, section 2.1, allows it only before, some clients
 # send it late, and since it changes nothing there is nothing to refuse.
 LEGAL: Mapping[State, frozenset[type[Command]]] = {
@@ -168,12 +170,15 @@ class Server:
 
         To be asked only when the request before was answered. A line that is too long is a ProtocolViolation.
         """
-        plain = self.state is State.TRANSACTION and not self._response_expected
+        plain = self.state is _TRANSACTION and not self._response_expected
         line = self._lines.take(self._line_limit if plain else self._limit())
         if line is None:
             return None
         if self._lines.bare_line_feeds:
             self.tolerated.add("lf-line-end")
+        if plain and (command := self._looked_at.popleft() if self._looked_at else parse_plain(line)):
+            self._bad_in_a_row = 0
+            return command
         if self._response_expected:
             self._response_expected = False
             return self._response(line)
@@ -246,11 +251,6 @@ class Server:
         return self._malformed("the response is not base64") if octets is None else SaslResponse(octets)
 
     def _request(self, line: bytes) -> Request:
-        if self.state is State.TRANSACTION and (
-            plain := self._looked_at.popleft() if self._looked_at else parse_plain(line)
-        ):
-            self._bad_in_a_row = 0
-            return plain
         command = parse(line)
         if isinstance(command, Malformed):
             return self._malformed(command.reason)

@@ -24,6 +24,7 @@ _View = stringzilla.Str
 
 _CRLF = b"\r\n"
 _HEADER_END = b"\n\r\n"
+_LINE_END = frozenset(b"\r\n")
 _END = _CRLF + TERMINATOR
 _DOT_LINE = b"\n."
 
@@ -55,7 +56,7 @@ def _whole(octets: bytes, nul: bytes | None) -> tuple[bytes, int]:
 def top_of_message(octets: bytes, lines: int, nul: bytes | None = None, *, whole: bool) -> tuple[bytes, int] | None:
     """The same for TOP, from a message or (not `whole`) its beginning; None where that is too little."""
     end = _find(octets, _HEADER_END)
-    if end >= 0 and octets[:1] not in b"\r\n":  # a header of a line at least, as nearly every message has
+    if end >= 0 and octets[0] not in _LINE_END:  # a header of a line at least, as nearly every message has
         end += len(_HEADER_END)
         if lines:
             behind = _View(octets)[end:].split(b"\n", lines)

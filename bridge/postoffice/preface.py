@@ -3,8 +3,6 @@
 Its octets are part of the message for whoever reads it: counted in its size, stuffed and cut by TOP like the others.
 """
 
-from attrs import evolve
-
 from bridge.maildrop.source import Flow, Held, Sink
 
 
@@ -14,7 +12,7 @@ def origin_line(header: str, source: str) -> bytes:
 
 
 def prefaced(held: Held | None, preface: bytes) -> Held | None:
-    return evolve(held, octets=preface + held.octets) if held is not None and preface else held
+    return held._replace(octets=preface + held.octets) if held is not None and preface else held
 
 
 class Prefaced:

@@ -31,6 +31,9 @@ MARKING = 10.0
 """Seconds that QUIT waits until what was read is marked as read."""
 
 
+_TOPS = Way.TOPS  # by its own name: Python 3.11 takes 0.2 µs to find a member in its class
+
+
 @define(eq=False)
 class Visit:
     """`left_over`: journal entries that could not be applied at the login. `departures`: sessions that are over, and
@@ -133,7 +136,7 @@ class Visit:
 
     def _cost(self, number: MessageNumber, way: Way) -> int | None:
         size = self.maildrop.readable(number)
-        return self._part if way is Way.TOPS and size is not None and size > self._part else size
+        return self._part if way is _TOPS and size is not None and size > self._part else size
 
     def topped(self, octets: int) -> None:
         """A top of so many octets went out."""

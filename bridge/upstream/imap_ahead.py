@@ -129,7 +129,7 @@ class ImapAhead:
         # Nothing where something is listed, or a letter of the server's, is how some say that they cannot read it: let
         # `stream` find out.
         if octets and len(octets) <= cost + SPARE and not is_substitute(octets, cost):
-            self._held[uid] = Held(octets, whole=self._part is None or cost <= len(octets) < self._part)
+            self._held[uid] = Held(octets, self._part is None or cost <= len(octets) < self._part)
             self._octets += len(octets)
 
     def _window_ends(self, _: object, window: int) -> None:
