@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ITransport
 from zope.interface import implementer
 
-HIGH = 128 * 1024
+HIGH = 64 * 1024
 """Octets under way at which a producer is paused; it goes on when all of them are gone."""
 
 

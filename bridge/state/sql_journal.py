@@ -105,11 +105,12 @@ def _parted(
     between = (max(meant), min(meant))
     # The plus: by `last`, for among the lower numbers is all that has waited for long.
     for parcel in db.execute("SELECT * FROM journal WHERE +id <= ? AND last >= ?", between).fetchall():
-        theirs, others = list[Message](), list[Message]()
-        for message in _messages(parcel):
-            (theirs if meant.get(message[0]) == parcel["incarnation"] else others).append(message)
-        if theirs:
-            yield parcel, theirs, others
+        messages, incarnation = _messages(parcel), parcel["incarnation"]
+        theirs = [message for message in messages if meant.get(message[0]) == incarnation]
+        if len(theirs) == len(messages):
+            yield parcel, theirs, []
+        elif theirs:
+            yield parcel, theirs, [message for message in messages if meant.get(message[0]) != incarnation]
 
 
 def advance(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
