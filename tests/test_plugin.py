@@ -1,5 +1,6 @@
 """`twistd popbridge` is found and starts from a file or from flags; what it cannot take it says, and starts nothing."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -45,6 +46,14 @@ def test_flags_alone_are_enough() -> None:
     assert service._config.listeners[0].pop3 == Endpoint("127.0.0.1", 1110)
     assert str(service._config.passthrough[0].upstream) == "imaps://imap.example.org:993/INBOX"
     assert not service.ports
+
+
+def test_what_is_there_when_it_runs_is_no_garbage_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks: list[object] = []
+    monkeypatch.setattr("bridge.plugin.reactor.callWhenRunning", hooks.append)
+    makeService(options("--pop3", "127.0.0.1:1110", *UPSTREAM))
+
+    assert hooks == [gc.freeze]
 
 
 def test_addresses_may_be_given_again_and_again() -> None:
