@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 
 from bridge.maildrop.journal import Entry, Stage
@@ -17,6 +17,9 @@ from bridge.state.store import Overtaken, Pending
 
 Message = tuple[int, int, int, int, int]
 """An entry's number, and its message's UID, size, date and MODSEQ."""
+
+LARGEST = 1000
+"""Messages of a parcel: no more are written anew because one of them has come further."""
 
 _head = attrgetter("viewer", "incarnation", "policy", "stage", "due")
 _message = attrgetter("id", "uid", "size", "date", "modseq")
@@ -49,7 +52,9 @@ def _take_out(db: sqlite3.Connection, source: int, uids: Collection[int]) -> Non
 def _insert(db: sqlite3.Connection, source: int, entries: Iterable[Entry], written: float) -> None:
     """`written`: when they were first written down."""
     for (viewer, incarnation, policy, stage, due), alike in groupby(entries, _head):
-        _put(db, (source, viewer, incarnation, policy.value, stage.value, due, written), list(map(_message, alike)))
+        messages = map(_message, alike)
+        while some := list(islice(messages, LARGEST)):
+            _put(db, (source, viewer, incarnation, policy.value, stage.value, due, written), some)
 
 
 def _put(db: sqlite3.Connection, head: tuple[object, ...], messages: list[Message]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.maildrop.journal import Entry, Stage
 from bridge.maildrop.retention import Policy
+from bridge.postoffice.applying import AT_ONCE
 from bridge.state import sql_journal
 from bridge.state.migrate import schemas
 from tests.state.rows import KEY, database, plans, rows, with_source
@@ -61,6 +62,19 @@ def test_what_one_quit_promises_is_one_row_as_long_as_all_of_it_comes_equally_fa
     assert uids(db) == [("2",), ("4",)]
     sql_journal.strike(db, written)
     assert uids(db) == []
+
+
+def test_no_parcel_holds_more_than_is_carried_out_at_once() -> None:
+    db = with_source()
+    written = sql_journal.write_down(db, KEY, [entry(uid) for uid in range(1, 2501)], 5.0)
+    counts = "SELECT json_array_length(messages) FROM journal ORDER BY id"
+    assert rows(db, counts) == [(1000,), (1000,), (500,)]
+    assert sql_journal.LARGEST == AT_ONCE
+
+    sql_journal.advance(db, [one._replace(stage=Stage.WRITTEN) for one in written[:AT_ONCE]])
+    sql_journal.strike(db, written[:AT_ONCE])
+    assert rows(db, counts) == [(1000,), (500,)]
+    assert sql_journal.journal(db, KEY, inf) == written[AT_ONCE:]
 
 
 def test_an_entry_takes_another_ones_place_whatever_parcel_that_is_in() -> None:
