@@ -1,6 +1,6 @@
 """What a server answers to one command, kept as long as somebody waits for it, and no more of it than is bearable."""
 
-from functools import lru_cache
+from collections import Counter
 
 from attrs import define, field, frozen
 
@@ -73,7 +73,7 @@ def _weight(told: Response | FetchedRows) -> int:
     """About how many octets of memory it takes."""
     match told:
         case FetchedRows():
-            return 200 * len(told) + sum(map(_weight_of_flags, told.flags))
+            return 200 * len(told) + sum(times * _weight_of(flags) for flags, times in Counter(told.flags).items())
         case responses.Searched(uids, _):
             return 100 + 4 * len(uids)
         case responses.Vanished(uids, _):
@@ -81,11 +81,10 @@ def _weight(told: Response | FetchedRows) -> int:
         case responses.Identified(fields):
             return sum(200 + len(name) + len(value or "") for name, value in fields.items())
         case responses.Fetched(flags=flags, emailid=emailid):
-            return 200 + _weight_of_flags(flags or frozenset()) + len(emailid or "")
+            return 200 + _weight_of(flags or frozenset()) + len(emailid or "")
         case _:
             return 100 + len(repr(told))
 
 
-@lru_cache(1000)  # messages have few different ones
-def _weight_of_flags(flags: frozenset[str]) -> int:
+def _weight_of(flags: frozenset[str]) -> int:
     return sum(60 + len(flag) for flag in flags)

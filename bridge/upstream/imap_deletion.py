@@ -5,7 +5,6 @@ accepted its race in so many words, and even then only while nobody else's messa
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from attrs import define, frozen
 
@@ -210,13 +209,11 @@ class _Task:
 async def _flags(connection: ImapConnection, uids: frozenset[int]) -> dict[int, frozenset[str]]:
     """The flags, in lower case, of those of `uids` that upstream still has."""
     there: dict[int, frozenset[str]] = {}
+    lowered: dict[frozenset[str], frozenset[str]] = {}  # messages have few different ones
     for row in await fetched(connection, uids, FetchFlags, "what became of them"):
         if row.uid is not None:
             told = there.get(row.uid, frozenset()) if row.flags is None else row.flags
-            there[row.uid] = _lowered(told)
+            if told not in lowered:
+                lowered[told] = frozenset(map(str.lower, told))
+            there[row.uid] = lowered[told]
     return there
-
-
-@lru_cache(1000)  # messages have few different ones
-def _lowered(flags: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(str.lower, flags))
